@@ -1,0 +1,1 @@
+//! A one-dimensional convolutional classifier that learns.

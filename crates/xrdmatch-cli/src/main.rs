@@ -1,0 +1,3 @@
+//! The `xrdmatch` command.
+
+fn main() {}

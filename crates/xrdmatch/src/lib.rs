@@ -1,0 +1,1 @@
+//! Semi-supervised learning of material properties from powder diffraction.
