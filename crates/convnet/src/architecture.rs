@@ -71,6 +71,15 @@ impl Architecture {
         self
     }
 
+    /// The same network for another number of classes: the outputs of the last linear layer.
+    #[must_use]
+    pub fn with_classes(mut self, classes: usize) -> Self {
+        if let Some(Layer::Linear { outputs }) = self.classifier.last_mut() {
+            *outputs = classes;
+        }
+        self
+    }
+
     /// Number of classes: the outputs of the last linear layer; zero when the classifier does not
     /// end with one, which [`shapes`](Self::shapes) refuses.
     #[must_use]
