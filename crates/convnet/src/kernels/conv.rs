@@ -14,7 +14,6 @@ use super::isa::Isa;
 use super::product::PANEL;
 use super::rows::{Gradient, Input, Strip};
 use super::spectral::Spectral;
-use super::spectrum::planes;
 
 /// The shapes of one convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,9 +261,10 @@ pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f6
                 return None;
             }
             let tiles = batch * g.output.length.div_ceil(points + 1 - g.taps()) as f64;
-            let weights = (planes(points) * width * outputs) as f64;
+            let products = ((3 * points / 2 - 1) * width * outputs) as f64;
             let transforms = transform * (points * (width + outputs)) as f64;
-            Some(tiles * (weights + transforms) + weights * WEIGHT)
+            let weights = (points * width * outputs) as f64;
+            Some(tiles * (products + transforms) + weights * WEIGHT)
         }
     }
 }

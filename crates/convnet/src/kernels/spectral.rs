@@ -15,20 +15,18 @@ use super::conv::{Geometry, InputTarget, Needs};
 use super::fourier::rotations;
 use super::isa::{Isa, Kernel};
 use super::memory::{Parts, clear, spread};
-use super::product::{Left, Out, PANEL, Right, product};
+use super::product::{ComplexOut, Left, Out, PANEL, Pair, Right, complex_product, product};
 use super::rows::{Gradient, Input, Reading};
 use super::simd::Vector;
-use super::spectrum::{
-    Analyse, InputGradient, Planes, Side, Synthesise, Tiling, Writing, planes,
-};
+use super::spectrum::{Analyse, InputGradient, Planes, Side, Synthesise, Tiling, Writing};
 use super::taps::{Fold, Unfold, tables, transpose};
 
 /// Groups of tiles, each with its own chunk and sums; the sums are joined in the order of groups.
 const GROUPS: usize = 8;
 /// Tiles of a chunk of a group.
-const CHUNK: usize = 48;
+const CHUNK: usize = 24;
 /// Values of a weights' spectrum up to which groups are worth their own sums.
-const SMALL: usize = 2 << 20;
+const SMALL: usize = 1 << 19;
 /// Values of the planes of a shared chunk.
 const SHARED: usize = 6 << 20;
 /// Between planes, so that they do not meet in the same lines of the cache.
@@ -88,7 +86,7 @@ impl Spectral {
 
     /// Values of the weights' spectrum.
     pub(crate) fn prepared(&self) -> usize {
-        planes(self.points) * self.geometry.input.width() * self.geometry.output.channels
+        self.points * self.geometry.input.width() * self.geometry.output.channels
     }
 
     fn schedule(&self, batch: usize, rows: usize) -> Schedule {
@@ -97,7 +95,7 @@ impl Spectral {
             return Schedule { tiles, groups: GROUPS, chunk: CHUNK, block: CHUNK };
         }
         let g = &self.geometry;
-        let row = planes(self.points) * (g.input.width() + g.output.channels);
+        let row = 2 * self.points * (g.input.width() + g.output.channels);
         let chunk = (SHARED / row).max(1).next_multiple_of(CHUNK).min(tiles.next_multiple_of(2));
         let block = chunk.div_ceil(32).next_multiple_of(2);
         // Blocks do not straddle chunks.
@@ -112,25 +110,54 @@ impl Spectral {
         self.schedule(batch, self.geometry.input.rows())
     }
 
-    /// Distance between planes of a chunk, and values of all of them.
-    fn chunk(&self, schedule: Schedule, width: usize) -> (usize, usize) {
+    /// Planes for the sums `c + d` of a left side: one for each frequency, or one for all where
+    /// one thread takes them in turn.
+    fn sum_planes(&self, schedule: Schedule) -> usize {
+        if schedule.shared() { self.points / 2 } else { 1 }
+    }
+
+    /// Distance between planes of a chunk, and values of all of `count`.
+    fn chunk(&self, schedule: Schedule, width: usize, count: usize) -> (usize, usize) {
         let plane = schedule.chunk.next_multiple_of(2) * width + GAP;
-        (plane, planes(self.points) * plane)
+        (plane, count * plane)
+    }
+
+    /// Left side and output of a forward chunk.
+    fn forward_chunk(&self, schedule: Schedule) -> [(usize, usize); 2] {
+        let g = &self.geometry;
+        let left = self.points + self.sum_planes(schedule);
+        [
+            self.chunk(schedule, g.input.width(), left),
+            self.chunk(schedule, g.output.channels, self.points),
+        ]
+    }
+
+    /// Both sides of a backward chunk: the output's gradient, and the input, whose place the
+    /// input's gradient takes.
+    fn backward_chunk(&self, schedule: Schedule) -> [(usize, usize); 2] {
+        let g = &self.geometry;
+        let left = self.points + self.sum_planes(schedule);
+        [
+            self.chunk(schedule, g.output.channels, left),
+            self.chunk(schedule, g.input.width(), Side::Right.planes(self.points)),
+        ]
     }
 
     pub(crate) fn needs(&self, batch: usize, learns: bool) -> Needs {
         let g = &self.geometry;
-        let chunks = |schedule: Schedule| {
-            let sides = [g.input.width(), g.output.channels];
-            schedule.groups * sides.map(|width| self.chunk(schedule, width).1).iter().sum::<usize>()
+        let values = |schedule: Schedule, chunk: [(usize, usize); 2]| {
+            schedule.groups * (chunk[0].1 + chunk[1].1)
         };
         let (forward, backward) = (self.forward_schedule(batch), self.backward_schedule(batch));
         let outputs = forward.records() * (1 + 2 * g.output.channels);
         let mut needs =
-            Needs { scratch: chunks(forward), prepared: self.prepared(), records: outputs };
+            Needs {
+                scratch: values(forward, self.forward_chunk(forward)),
+                prepared: self.prepared(), records: outputs };
         if learns {
             let sums = backward.groups * self.prepared();
-            let scratch = (chunks(backward) + sums).max(g.transposed());
+            let chunks = values(backward, self.backward_chunk(backward));
+            let scratch = (chunks + sums).max(g.transposed());
             let records = backward.records() * 2 * g.input.channels;
             needs = needs.or_larger(Needs { scratch, records, ..needs });
         }
@@ -177,7 +204,7 @@ impl Spectral {
         rows: usize,
         prepared: &mut [f32],
     ) {
-        let prepared = Parts::new(&mut prepared[..planes(self.points) * inputs * outputs]);
+        let prepared = Parts::new(&mut prepared[..self.points * inputs * outputs]);
         spread(true, outputs / PANEL * inputs / PANEL, |i| {
             // Panel, and a stretch of its rows.
             let (panel, from) = (i / (inputs / PANEL), i % (inputs / PANEL) * PANEL);
@@ -209,7 +236,7 @@ impl Spectral {
         let schedule = self.forward_schedule(batch);
         let (inputs, outputs) = (g.input.width(), g.output.channels);
         let tiling = self.tiling(schedule, g.output.length, 0);
-        let [left, out] = [inputs, outputs].map(|width| self.chunk(schedule, width));
+        let [left, out] = self.forward_chunk(schedule);
         let scratch = Parts::new(scratch);
         let y = Parts::new(y);
         let size = 1 + 2 * outputs;
@@ -239,9 +266,9 @@ impl Spectral {
                 });
             });
             let rows = chunk.len().next_multiple_of(2);
-            self.each_plane(schedule, |plane| {
-                let right = (&spectrum[plane * inputs * outputs..][..inputs * outputs], inputs);
-                isa.run(Multiply { left: a, right, out: c, plane, rows });
+            self.each_frequency(schedule, |f| {
+                let sum = self.sum_plane(schedule, f);
+                isa.run(Multiply { left: a, right: spectrum, out: c, f, sum, rows });
             });
             self.each_block(schedule, chunk, |tiles| {
                 let record = tiles.start / schedule.block * size;
@@ -268,7 +295,7 @@ impl Spectral {
         assert!(input.len() >= batch * g.input.size(), "samples of the input");
         let schedule = self.backward_schedule(batch);
         let (inputs, outputs) = (g.input.width(), g.output.channels);
-        let [right, left] = [inputs, outputs].map(|width| self.chunk(schedule, width));
+        let [left, right] = self.backward_chunk(schedule);
         let before = g.taps() as isize - 1;
         let gradient_tiling = self.tiling(schedule, g.input.rows(), -before);
         let input_tiling = self.tiling(schedule, g.input.rows(), 0);
@@ -322,13 +349,17 @@ impl Spectral {
                 }
             });
             let rows = chunk.len().next_multiple_of(2);
-            self.each_plane(schedule, |plane| {
+            self.each_frequency(schedule, |f| {
                 if learns {
-                    isa.run(Correlate { left: x, right: d, sum, plane, rows });
+                    isa.run(Correlate { left: x, right: d, out: sum, f, rows });
                 }
+            });
+            // Only when all of the input's planes have been read, as they lie three by three and
+            // the gradient's two by two.
+            self.each_frequency(schedule, |f| {
                 if target.is_some() {
-                    let right = (&spectrum[plane * inputs * outputs..][..inputs * outputs], outputs);
-                    isa.run(Multiply { left: d, right, out: x, plane, rows });
+                    let sum = self.sum_plane(schedule, f);
+                    isa.run(Multiply { left: d, right: spectrum, out: x, f, sum, rows });
                 }
             });
             if let Some(to) = target {
@@ -406,19 +437,27 @@ impl Spectral {
         });
     }
 
-    /// Every plane.
-    fn each_plane(&self, schedule: Schedule, work: impl Fn(usize) + Sync + Send) {
-        spread(schedule.shared(), planes(self.points), work);
+    /// Every frequency but the highest, which goes with the lowest.
+    fn each_frequency(&self, schedule: Schedule, work: impl Fn(usize) + Sync + Send) {
+        spread(schedule.shared(), self.points / 2, work);
+    }
+
+    /// Where the sums `c + d` of a frequency go.
+    fn sum_plane(&self, schedule: Schedule, f: usize) -> usize {
+        self.points + if schedule.shared() { f } else { 0 }
     }
 }
 
-/// One plane of `left · right`: tiles by input channels, times input by output channels.
+/// One frequency of `left · right`: tiles by input channels, times input by output channels.
+/// Frequency 0 does the highest one too, as both are real.
 struct Multiply<'a> {
     left: Planes<'a>,
-    /// Panels of weights, and their rows.
-    right: (&'a [f32], usize),
+    /// `[plane][panel of outputs][input][32]`
+    right: &'a [f32],
     out: Planes<'a>,
-    plane: usize,
+    f: usize,
+    /// Plane of the left side for `c + d`.
+    sum: usize,
     rows: usize,
 }
 
@@ -426,31 +465,62 @@ impl Kernel for Multiply<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { left, right: (right, depth), out, plane, rows } = self;
-        assert!(left.width == depth && right.len() == depth * out.width);
-        for side in [left, out] {
+        let Self { left, right, out, f, sum, rows } = self;
+        let (depth, panels) = (left.width, out.width / PANEL);
+        let size = depth * out.width;
+        let first = if f == 0 { 0 } else { Side::Left.plane(f) };
+        assert!((first + 2) * size <= right.len() && depth.is_multiple_of(V::LANES));
+        for (side, last) in [(left, sum.max(first + 1)), (out, first + 1)] {
             assert!(rows * side.width <= side.plane);
-            assert!((plane + 1) * side.plane <= side.values.len());
+            assert!((last + 1) * side.plane <= side.values.len());
         }
-        // SAFETY: in bounds by the assertions; the plane of `out` is this kernel's own.
+        // SAFETY: in bounds by the assertions; the planes of `out` and of the sums are this
+        // kernel's own.
         unsafe {
-            let start = left.values.start().add(plane * left.plane);
-            let left = Left { start, row: left.width, step: 1 };
-            let right = Right { start: right.as_ptr(), panel: depth * PANEL, step: PANEL };
-            let start = out.values.start().add(plane * out.plane);
-            let shape = (rows, out.width / PANEL, depth);
-            product::<V>(shape, left, right, Out { start, panel: PANEL, row: out.width }, false);
+            let from = |plane: usize| left.values.start().add(plane * left.plane);
+            let side = |start: *mut f32| Left { start, row: depth, step: 1 };
+            let weights = right.as_ptr().add(first * size);
+            let to = out.values.start().add(first * out.plane);
+            let shape = (rows, panels, depth);
+            if f == 0 {
+                for part in 0..2 {
+                    let start = weights.add(part * size);
+                    let right = Right { start, panel: depth * PANEL, step: PANEL };
+                    let start = to.add(part * out.plane);
+                    let out = Out { start, panel: PANEL, row: out.width };
+                    product::<V>(shape, side(from(part)), right, out, false);
+                }
+                return;
+            }
+            let (c, d, s) = (from(first), from(first + 1), from(sum));
+            for at in (0..rows * depth).step_by(V::LANES) {
+                V::load(c.add(at)).plus(V::load(d.add(at))).store(s.add(at));
+            }
+            let pair = Pair {
+                first: weights,
+                second: weights.add(size),
+                panel: depth * PANEL,
+                step: PANEL,
+            };
+            let out = ComplexOut {
+                real: to,
+                imaginary: to.add(out.plane),
+                panel: PANEL,
+                row: out.width,
+            };
+            complex_product::<V, true>(shape, [side(s), side(c), side(d)], pair, out, false);
         }
     }
 }
 
-/// One plane of `sum += leftᵀ · right`: input channels by tiles, times tiles by output channels.
+/// One frequency of `out += leftᵀ · right`: input channels by tiles, times tiles by output
+/// channels.
 struct Correlate<'a> {
     left: Planes<'a>,
     right: Planes<'a>,
     /// `[plane][panel of D][s·C][32]`
-    sum: Parts<'a, f32>,
-    plane: usize,
+    out: Parts<'a, f32>,
+    f: usize,
     rows: usize,
 }
 
@@ -458,24 +528,49 @@ impl Kernel for Correlate<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { left, right, sum, plane, rows } = self;
+        let Self { left, right, out, f, rows } = self;
         let size = left.width * right.width;
-        assert!((plane + 1) * size <= sum.len());
-        for side in [left, right] {
+        let (first, of_left) =
+            if f == 0 { (0, 0) } else { (Side::Left.plane(f), Side::Right.plane(f)) };
+        assert!((first + 2) * size <= out.len());
+        for (side, last) in [(left, of_left + if f == 0 { 1 } else { 2 }), (right, first + 1)] {
             assert!(rows * side.width <= side.plane);
-            assert!((plane + 1) * side.plane <= side.values.len());
+            assert!((last + 1) * side.plane <= side.values.len());
         }
-        // SAFETY: in bounds by the assertions; the plane of `sum` is this kernel's own.
+        // SAFETY: in bounds by the assertions; the planes of `out` are this kernel's own.
         unsafe {
             let shape = (left.width, right.width / PANEL, rows);
-            let start = sum.start().add(plane * size);
-            let out = Out { start, panel: left.width * PANEL, row: PANEL };
-            let start = left.values.start().add(plane * left.plane);
-            let step = left.width;
-            let left = Left { start, row: 1, step };
-            let start = right.values.start().add(plane * right.plane);
-            let right = Right { start, panel: PANEL, step: right.width };
-            product::<V>(shape, left, right, out, true);
+            let from = |plane: usize| Left {
+                start: left.values.start().add((of_left + plane) * left.plane),
+                row: 1,
+                step: left.width,
+            };
+            let gradient = right.values.start().add(first * right.plane);
+            let to = out.start().add(first * size);
+            if f == 0 {
+                for part in 0..2 {
+                    let start = gradient.add(part * right.plane);
+                    let right = Right { start, panel: PANEL, step: right.width };
+                    let start = to.add(part * size);
+                    let out = Out { start, panel: left.width * PANEL, row: PANEL };
+                    product::<V>(shape, from(part), right, out, true);
+                }
+                return;
+            }
+            let pair = Pair {
+                first: gradient,
+                second: gradient.add(right.plane),
+                panel: PANEL,
+                step: right.width,
+            };
+            let out = ComplexOut {
+                real: to,
+                imaginary: to.add(size),
+                panel: left.width * PANEL,
+                row: PANEL,
+            };
+            let sides = [from(2), from(0), from(1)];
+            complex_product::<V, false>(shape, sides, pair, out, true);
         }
     }
 }

@@ -2,18 +2,18 @@
 //!
 //! A tile is `S` consecutive rows; its discrete Fourier transform, per channel, lies in planes: a
 //! plane holds one number of every tile and channel, `[tile][channel]`, so that the product of two
-//! spectra, summed over channels, is one real matrix product per plane. A complex product
+//! spectra, summed over channels, is one matrix product per frequency. A complex product
 //! `(a + ib)(c + id)` takes three real ones (Gauss):
 //!
 //! ```text
 //! k₁ = a(c + d)   k₂ = c(b − a)   k₃ = d(a + b)      real: k₁ − k₃   imaginary: k₁ + k₂
 //! ```
 //!
-//! so a frequency has three planes: `(c, d, c + d)` on the left side and `(b − a, a + b, a)` on the
-//! right side, whose spectrum is conjugated, as a convolution of networks is a correlation. The
-//! spectrum of real values needs frequencies 0 to `S/2`, the outermost are real and have one plane
-//! each: `3(S/2 − 1) + 2` planes for `S` rows. Two tiles are transformed as the real and imaginary
-//! part of one; frequencies with three planes then come out doubled, which the weights take back.
+//! The left side keeps `(c, d)`; the right side, whose spectrum is conjugated, as a convolution of
+//! networks is a correlation, keeps `(b − a, a + b, a)` where it is read value by value, `(a, b)`
+//! where it is read in vectors. The spectrum of real values needs the frequencies 0 to `S/2`, of
+//! which the outermost are real. Two tiles are transformed as the real and imaginary part of one;
+//! the frequencies between then come out doubled, which the weights take back.
 #![expect(unsafe_code, reason = "vector loads and stores at computed places")]
 
 use std::mem::MaybeUninit;
@@ -25,18 +25,35 @@ use super::memory::Parts;
 use super::rows::{Input, Reading, Strip};
 use super::simd::Vector;
 
-/// Planes of a tile of `points` rows.
-pub(crate) const fn planes(points: usize) -> usize {
-    3 * (points / 2 - 1) + 2
-}
-
 /// Which factor of a product a spectrum is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// `(c, d, c + d)`
+    /// `(c, d)`
     Left,
     /// `(b − a, a + b, a)` of the conjugate.
     Right,
+}
+
+impl Side {
+    /// Planes of a frequency.
+    pub(crate) const fn parts(self) -> usize {
+        match self {
+            Self::Left => 2,
+            Self::Right => 3,
+        }
+    }
+
+    /// Planes of a tile of `points` rows: one of frequency 0, one of `points/2`, then the parts of
+    /// the others.
+    pub(crate) const fn planes(self, points: usize) -> usize {
+        2 + self.parts() * (points / 2 - 1)
+    }
+
+    /// First plane of frequency `f`, neither 0 nor the highest.
+    #[inline(always)]
+    pub(crate) const fn plane(self, f: usize) -> usize {
+        2 + self.parts() * (f - 1)
+    }
 }
 
 /// Planes in memory: tile `first + t`, channel `c` of plane `p` at `p · plane + t · width + c`.
@@ -109,7 +126,8 @@ impl<R: Reading> Analyse<'_, R> {
         assert!(self.tiling.rotations.len() == S && width.is_multiple_of(V::LANES));
         assert!(self.to.width == width && self.tiles.start >= first);
         let last = (self.tiles.end.next_multiple_of(2) - first) * width;
-        assert!((planes(S) - 1) * plane + last <= values.len() && last <= plane);
+        let planes = if LEFT { Side::Left.planes(S) } else { Side::Right.planes(S) };
+        assert!((planes - 1) * plane + last <= values.len() && last <= plane);
         let rotations = self.tiling.rotations.as_ptr();
         let mut input = MaybeUninit::<[Complex<V>; S]>::uninit();
         let mut output = MaybeUninit::<[Complex<V>; S]>::uninit();
@@ -177,7 +195,8 @@ unsafe fn store<V: Vector, const S: usize, const LEFT: bool>(
         b.store(to.add(plane + second));
         for f in 1..S / 2 {
             let (u, v) = (*z.add(f), *z.add(S - f));
-            let to = to.add((3 * f - 1) * plane);
+            let side = if LEFT { Side::Left } else { Side::Right };
+            let to = to.add(side.plane(f) * plane);
             let (real, imaginary) = (u[0].plus(v[0]), u[1].minus(v[1]));
             factors::<V, LEFT>(real, imaginary, to, plane);
             let (real, imaginary) = (u[1].plus(v[1]), v[0].minus(u[0]));
@@ -190,14 +209,12 @@ unsafe fn store<V: Vector, const S: usize, const LEFT: bool>(
 unsafe fn factors<V: Vector, const LEFT: bool>(real: V, imaginary: V, to: *mut f32, plane: usize) {
     // SAFETY: the caller's planes.
     unsafe {
-        let sum = real.plus(imaginary);
         if LEFT {
             real.store(to);
             imaginary.store(to.add(plane));
-            sum.store(to.add(2 * plane));
         } else {
             // Of the conjugate: b = −imaginary.
-            V::splat(0.0).minus(sum).store(to);
+            V::splat(0.0).minus(real).minus(imaginary).store(to);
             real.minus(imaginary).store(to.add(plane));
             real.store(to.add(2 * plane));
         }
@@ -221,24 +238,13 @@ unsafe fn invert<V: Vector, const S: usize>(
         *z = [V::load(from.add(second)), V::load(from)];
         *z.add(S / 2) = [V::load(from.add(plane + second)), V::load(from.add(plane))];
         for f in 1..S / 2 {
-            let from = from.add((3 * f - 1) * plane);
-            let [ar, ai] = complex::<V>(from, plane);
-            let [br, bi] = complex::<V>(from.add(second), plane);
+            let from = from.add(Side::Left.plane(f) * plane);
+            let (ar, ai) = (V::load(from), V::load(from.add(plane)));
+            let (br, bi) = (V::load(from.add(second)), V::load(from.add(plane + second)));
             *z.add(f) = [ai.plus(br), ar.minus(bi)];
             *z.add(S - f) = [br.minus(ai), ar.plus(bi)];
         }
         transform::<V, S>(z, rows, rotations);
-    }
-}
-
-#[inline(always)]
-unsafe fn complex<V: Vector>(from: *const f32, plane: usize) -> Complex<V> {
-    // SAFETY: the caller's planes.
-    unsafe {
-        let k2 = V::load(from);
-        let k3 = V::load(from.add(plane));
-        let k1 = V::load(from.add(2 * plane));
-        [k1.minus(k3), k1.plus(k2)]
     }
 }
 
@@ -294,7 +300,7 @@ impl Synthesise<'_> {
         assert!(self.tiling.rotations.len() == S && width.is_multiple_of(V::LANES));
         assert!(self.from.width == width && self.tiles.start >= first);
         let last = (self.tiles.end.next_multiple_of(2) - first) * width;
-        assert!((planes(S) - 1) * plane + last <= values.len() && last <= plane);
+        assert!((Side::Left.planes(S) - 1) * plane + last <= values.len() && last <= plane);
         let samples = self.tiles.end.min(self.tiling.total).div_ceil(self.tiling.per_sample);
         assert!(samples * self.strip.size() <= self.to.len());
         let rotations = self.tiling.rotations.as_ptr();

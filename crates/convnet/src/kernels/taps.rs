@@ -6,16 +6,17 @@ use super::isa::Kernel;
 use super::memory::{Parts, spread};
 use super::product::PANEL;
 use super::simd::Vector;
-use super::spectrum::planes;
+use super::spectrum::Side;
 
-/// The linear maps from the taps of a kernel to the planes of its spectrum, `[plane][tap]`, and
-/// from the planes of a sum of products to the taps, `[tap][plane]`.
+/// The linear maps from the taps of a kernel to its spectrum, `[plane][tap]`, and from a sum of
+/// products of spectra to the taps, `[tap][plane]`; planes are as those of the left side, real and
+/// imaginary part.
 ///
 /// The first takes back the doubling of the left side and the missing factor 1/S of the inverse
 /// transform; the second both doublings and that factor. Sums count taps backwards: tap `k` is the
 /// correlation at distance `taps − 1 − k`.
 pub(super) fn tables(points: usize, taps: usize) -> (Vec<f32>, Vec<f32>) {
-    let count = planes(points);
+    let count = Side::Left.planes(points);
     let (mut unfold, mut fold) = (vec![0.0; count * taps], vec![0.0; count * taps]);
     let share = 1.0 / points as f64;
     let angle = |f: usize, n: usize| {
@@ -30,17 +31,15 @@ pub(super) fn tables(points: usize, taps: usize) -> (Vec<f32>, Vec<f32>) {
             fold[tap * count + plane] = values[1] as f32;
         }
         for f in 1..points / 2 {
-            let first = 3 * f - 1;
+            let first = Side::Left.plane(f);
             // The conjugate spectrum is a + ib; half of it, as the left side is doubled.
             let (sin, cos) = angle(f, tap);
-            let (a, b) = (0.5 * share * cos, 0.5 * share * sin);
-            for (i, value) in [b - a, a + b, a].into_iter().enumerate() {
-                unfold[(first + i) * taps + tap] = value as f32;
+            for (i, value) in [cos, sin].into_iter().enumerate() {
+                unfold[(first + i) * taps + tap] = (0.5 * share * value) as f32;
             }
-            // 2/S · (real · cos − imaginary · sin), a quarter of it as both sides are doubled,
-            // with real = k₁ − k₃ and imaginary = k₁ + k₂; planes are k₂, k₃, k₁.
+            // 2/S · (real · cos − imaginary · sin), a quarter of it as both sides are doubled.
             let (sin, cos) = angle(f, distance);
-            for (i, value) in [-sin, -cos, cos - sin].into_iter().enumerate() {
+            for (i, value) in [cos, -sin].into_iter().enumerate() {
                 fold[tap * count + first + i] = (0.5 * share * value) as f32;
             }
         }
@@ -172,7 +171,7 @@ impl Kernel for Fold<'_> {
                 // SAFETY: groups and planes lie within `sums`, rows of known taps within the
                 // panel, and these rows are this kernel's own.
                 unsafe {
-                    let mut joined = [V::splat(0.0); planes(super::fourier::LARGEST)];
+                    let mut joined = [V::splat(0.0); Side::Left.planes(super::fourier::LARGEST)];
                     for (p, joined) in joined.iter_mut().take(count).enumerate() {
                         for group in 0..groups {
                             let at = (group * count + p) * plane + start + input * PANEL + lane;
