@@ -19,6 +19,9 @@ pub(crate) trait Reading: Copy + Sync + Send {
     /// A vector's width of values is there.
     unsafe fn value<V: Vector>(&self, channel: [V; 3], at: usize) -> V;
 
+    /// Asks for what [`value`](Self::value) will read.
+    fn prefetch<V: Vector>(&self, at: usize);
+
     /// Number of values.
     fn len(&self) -> usize;
 }
@@ -57,6 +60,11 @@ impl Reading for Input<'_> {
         // SAFETY: the caller's promise.
         let value = unsafe { V::load(self.values.as_ptr().add(at)) };
         floor.or_larger(value.times_plus(scale, shift))
+    }
+
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, at: usize) {
+        V::prefetch(self.values.as_ptr().wrapping_add(at));
     }
 
     fn len(&self) -> usize {
@@ -101,6 +109,12 @@ impl Reading for Gradient<'_> {
         let (du, y) =
             unsafe { (V::load(self.du.as_ptr().add(at)), V::load(self.y.as_ptr().add(at))) };
         du.times_plus(slope, y.times_plus(tilt, offset))
+    }
+
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, at: usize) {
+        V::prefetch(self.du.as_ptr().wrapping_add(at));
+        V::prefetch(self.y.as_ptr().wrapping_add(at));
     }
 
     fn len(&self) -> usize {

@@ -30,6 +30,10 @@ pub(crate) trait Vector: Copy {
     /// The values are there to write.
     unsafe fn store(self, to: *mut f32);
 
+    /// Asks for a cache line that will be read or written soon.
+    #[inline(always)]
+    fn prefetch(_at: *const f32) {}
+
     /// `self + other`
     fn plus(self, other: Self) -> Self;
     /// `self − other`
@@ -183,6 +187,12 @@ mod x86 {
                 unsafe fn store(self, to: *mut f32) {
                     // SAFETY: the caller's promise.
                     unsafe { arch::$store(to, self.0) }
+                }
+
+                #[inline(always)]
+                fn prefetch(at: *const f32) {
+                    // SAFETY: every x86-64 machine has the instruction, which reads nothing.
+                    unsafe { arch::_mm_prefetch::<{ arch::_MM_HINT_T0 }>(at.cast()) }
                 }
 
                 #[inline(always)]

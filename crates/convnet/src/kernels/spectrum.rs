@@ -140,10 +140,28 @@ impl<R: Reading> Analyse<'_, R> {
                 unsafe {
                     self.load::<V, S>(tile, channel, input.cast());
                     self.load::<V, S>(tile + 1, channel, input.cast::<V>().add(1));
+                    // The rows of the next pair come while this one is transformed.
+                    self.prefetch::<V>(tile + 2, channel);
+                    self.prefetch::<V>(tile + 3, channel);
                     transform::<V, S>(input, output, rotations);
                     let to = values.start().add((tile - first) * width + channel);
                     store::<V, S, LEFT>(output, to, plane, width);
                 }
+            }
+        }
+    }
+
+    /// Asks for the rows of a tile.
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, tile: usize, channel: usize) {
+        if tile < self.tiling.total {
+            let (sample, row) = self.tiling.place(tile);
+            let (phase, channel) = (channel / self.strip.channels, channel % self.strip.channels);
+            let (from, until) = self.strip.inside(row, phase, self.count);
+            let first = self.strip.place(sample, row, phase, channel);
+            for j in from..until {
+                let at = first + (j * self.strip.width()) as isize;
+                self.reading.prefetch::<V>(at as usize);
             }
         }
     }
@@ -316,6 +334,9 @@ impl Synthesise<'_> {
                 // `invert` fills all rows; rows of different tiles do not overlap.
                 unsafe {
                     let from = values.start().cast_const().add((tile - first) * width + channel);
+                    // The places of the rows come while they are transformed.
+                    self.prefetch::<V>(tile, channel);
+                    self.prefetch::<V>(tile + 1, channel);
                     invert::<V, S>(from, plane, width, z, rows, rotations);
                     written = self.write::<V>(tile, channel, rows, before);
                 }
@@ -324,6 +345,24 @@ impl Synthesise<'_> {
         }
         if let Writing::Outputs { moments: Some(moments) } = &mut self.writing {
             moments[0] = before as f64;
+        }
+    }
+
+    /// Asks for the places of the rows of a tile, and for what is read beside them.
+    #[inline(always)]
+    fn prefetch<V: Vector>(&self, tile: usize, channel: usize) {
+        if tile < self.tiling.total {
+            let (phase, lane) = (channel / self.strip.channels, channel % self.strip.channels);
+            let (sample, row) = self.tiling.place(tile);
+            let (from, until) = self.strip.inside(row, phase, self.tiling.step);
+            let first = self.strip.place(sample, row, phase, lane);
+            for j in from..until {
+                let at = (first + (j * self.strip.width()) as isize) as usize;
+                V::prefetch(self.to.start().cast_const().wrapping_add(at));
+                if let Writing::Inputs(InputGradient { below: Some((input, ..)) }) = &self.writing {
+                    input.prefetch::<V>(at);
+                }
+            }
         }
     }
 
