@@ -11,7 +11,8 @@ const LENGTH: usize = 4501;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let name = arguments.first().map_or("paper", String::as_str);
-    let number = |i: usize, default| arguments.get(i).and_then(|n| n.parse().ok()).unwrap_or(default);
+    let number =
+        |i: usize, default| arguments.get(i).and_then(|n| n.parse().ok()).unwrap_or(default);
     let (batch, repeats): (usize, usize) = (number(1, 96), number(2, 5));
     let Some(architecture) = Architecture::preset(name) else {
         eprintln!("no architecture `{name}`; there are {}", Architecture::PRESETS.join(", "));

@@ -247,11 +247,7 @@ impl CpuNetwork {
 
     /// The forward passes of the streams in training mode, with their logits; `tapes` counts the
     /// streams with a gradient.
-    fn forward_train(
-        &mut self,
-        streams: &[Stream<'_>],
-        tapes: &mut usize,
-    ) -> Vec<Option<Matrix>> {
+    fn forward_train(&mut self, streams: &[Stream<'_>], tapes: &mut usize) -> Vec<Option<Matrix>> {
         let classes = self.architecture.classes();
         let (first, mut lean) = (*tapes, 0);
         let mut logits = Vec::new();
@@ -287,10 +283,8 @@ impl CpuNetwork {
             passes.extend(tape.map(|tape| Pass { signals, behaviour, tape, logits }));
         }
         let context = Context { plan: &self.plan, isa: self.isa, weights: &self.current.weights };
-        let running = Running::Move {
-            statistics: &mut self.current.statistics,
-            batches: &mut self.batches,
-        };
+        let running =
+            Running::Move { statistics: &mut self.current.statistics, batches: &mut self.batches };
         forward(context, running, &mut passes, &mut self.scratch, None);
         self.exchange_memory();
         logits

@@ -162,9 +162,7 @@ impl Scratch {
 
 /// Bytes of a network that learns from streams of these sizes, `(rows, gradient)`.
 pub(super) fn predicted_bytes(plan: &Plan, streams: &[(usize, bool)]) -> usize {
-    let values = |sizes: &[usize]| {
-        sizes.iter().fold(0usize, |sum, &size| sum.saturating_add(size))
-    };
+    let values = |sizes: &[usize]| sizes.iter().fold(0usize, |sum, &size| sum.saturating_add(size));
     // Weights, gradients, two moments, average.
     let weights = plan.parameters.weights().saturating_mul(5);
     let (mut tapes, mut needs) = (0usize, Needs::default());

@@ -120,8 +120,7 @@ pub fn layer_times(
 fn time(conv: &Conv, isa: Isa, batch: usize, repeats: usize) -> (f64, f64, f64) {
     let Some(geometry) = conv.geometry() else { return (0.0, 0.0, 0.0) };
     let needs = conv.needs(batch, true);
-    let (mut scratch, mut prepared) =
-        (Buffer::zeros(needs.scratch), Buffer::zeros(needs.prepared));
+    let (mut scratch, mut prepared) = (Buffer::zeros(needs.scratch), Buffer::zeros(needs.prepared));
     let mut records = vec![0.0; needs.records];
     let draw = |stream, count: usize| {
         let mut values = Buffer::zeros(count);

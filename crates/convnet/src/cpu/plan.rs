@@ -180,7 +180,13 @@ impl Plan {
                     let mapped = Shape { channels, length: geometry.output.length };
                     let conv = Conv::new(geometry, choice, TRAINING_BATCH);
                     let few = Conv::new(geometry, choice, 1);
-                    block.set_map((conv, few), mapped, &prefix, (Kind::Convolution, shape), &mut parameters);
+                    block.set_map(
+                        (conv, few),
+                        mapped,
+                        &prefix,
+                        (Kind::Convolution, shape),
+                        &mut parameters,
+                    );
                 }
                 Layer::Linear { outputs } => {
                     let conv = Conv::Dense(Dense {
@@ -189,7 +195,13 @@ impl Plan {
                     });
                     let shape = vec![outputs, block.input.channels * block.input.length];
                     let mapped = Shape { channels: outputs, length: 1 };
-                    block.set_map((conv.clone(), conv), mapped, &prefix, (Kind::Linear, shape), &mut parameters);
+                    block.set_map(
+                        (conv.clone(), conv),
+                        mapped,
+                        &prefix,
+                        (Kind::Linear, shape),
+                        &mut parameters,
+                    );
                 }
                 Layer::BatchNorm => {
                     block.normalize =
@@ -228,7 +240,11 @@ impl Plan {
 
     /// Largest input sample that is kept in memory of its own.
     pub(super) fn widest_input(&self) -> usize {
-        self.blocks.windows(2).filter(|pair| !pair[0].fused).map(|pair| pair[1].input_size()).max()
+        self.blocks
+            .windows(2)
+            .filter(|pair| !pair[0].fused)
+            .map(|pair| pair[1].input_size())
+            .max()
             .unwrap_or(0)
     }
 

@@ -74,7 +74,8 @@ impl Dense {
         let count = features.div_ceil(PIECE);
         if let Some(dw) = dw {
             // `[panel of D][sample][32]`
-            for (panel, to) in turned[..batch * outputs].chunks_exact_mut(batch * PANEL).enumerate() {
+            for (panel, to) in turned[..batch * outputs].chunks_exact_mut(batch * PANEL).enumerate()
+            {
                 for (row, to) in to.chunks_exact_mut(PANEL).enumerate() {
                     to.copy_from_slice(&dy[row * outputs + panel * PANEL..][..PANEL]);
                 }
@@ -84,7 +85,8 @@ impl Dense {
             spread(true, count, |piece| {
                 let rows = PIECE.min(features - piece * PIECE);
                 // SAFETY: every piece has its own pack.
-                let pack = unsafe { packs.part(piece * PIECE * batch..(piece + 1) * PIECE * batch) };
+                let pack =
+                    unsafe { packs.part(piece * PIECE * batch..(piece + 1) * PIECE * batch) };
                 for (row, to) in pack.chunks_exact_mut(PIECE).enumerate() {
                     let from = &input.values[row * features + piece * PIECE..][..rows];
                     to[..rows].copy_from_slice(from);
@@ -153,8 +155,7 @@ impl Kernel for Multiply<'_> {
         // SAFETY: in bounds by the assertions; the panel is this kernel's own.
         unsafe {
             let left = Left { start: x.as_ptr(), row: features, step: 1 };
-            let right =
-                Right { start: weights.as_ptr().add(panel * size), panel: 0, step: PANEL };
+            let right = Right { start: weights.as_ptr().add(panel * size), panel: 0, step: PANEL };
             let out = Out { start: out.start().add(panel * PANEL), panel: 0, row: outputs };
             product::<V>((batch, 1, features), left, right, out, false);
         }

@@ -159,13 +159,7 @@ impl Direct {
             spread(true, samples, |i| {
                 // SAFETY: every sample has its own stretch.
                 let to = unsafe { parts.part(i * size..(i + 1) * size) };
-                isa.run(Stage {
-                    reading: gradient,
-                    strip: g.output,
-                    sample: from + i,
-                    before,
-                    to,
-                });
+                isa.run(Stage { reading: gradient, strip: g.output, sample: from + i, before, to });
             });
             if let Some(dw) = &mut dw {
                 let staged = &mut rest[..samples * self.staged()];
@@ -183,7 +177,7 @@ impl Direct {
                 let joined = &mut rest[..samples * length * width];
                 multiply(isa, rows, transposed, (joined, length, width));
                 let below = below.as_mut().map(|(mean, records)| (&**mean, &mut **records));
-                self.unstage(isa, joined, input, (dx, below), from);
+                self.unstage(isa, joined, input, InputTarget { dx, below }, from);
             }
         }
         if dx.is_some_and(|dx| dx.below.is_some()) { batch } else { 0 }
@@ -195,7 +189,7 @@ impl Direct {
         isa: Isa,
         joined: &[f32],
         input: Input<'_>,
-        (dx, below): (&mut [f32], Option<(&[f32], &mut [f64])>),
+        InputTarget { dx, below }: InputTarget<'_>,
         from: usize,
     ) {
         let g = &self.geometry;
@@ -222,8 +216,7 @@ impl Direct {
     /// `dw += rowsᵀ · dy` over the staged samples.
     fn correlate(&self, isa: Isa, staged: &[f32], dy: &[f32], dw: &mut [f32]) {
         let g = &self.geometry;
-        let (blocks, panels) =
-            (g.weight_rows().div_ceil(WEIGHT_ROWS), g.output.channels / PANEL);
+        let (blocks, panels) = (g.weight_rows().div_ceil(WEIGHT_ROWS), g.output.channels / PANEL);
         let dw = Parts::new(dw);
         spread(true, panels * blocks, |i| {
             isa.run(Correlate {

@@ -1,9 +1,9 @@
 //! Which instruction set the kernels run with, chosen when the program runs.
 #![expect(unsafe_code, reason = "calling a function compiled for a detected instruction set")]
 
-use super::simd::{Portable, Vector};
 #[cfg(target_arch = "x86_64")]
 use super::simd::{Avx2, Avx512};
+use super::simd::{Portable, Vector};
 
 /// Names the instruction set to use; the best one the machine has when unset.
 const VARIABLE: &str = "XRDMATCH_ISA";

@@ -31,13 +31,14 @@ impl Buffer {
     /// `len` zeros.
     pub(crate) fn zeros(len: usize) -> Self {
         let bytes = len * size_of::<f32>();
-        if bytes >= LARGE && !cfg!(miri) {
-            if let Ok(pages) = MmapMut::map_anon(bytes) {
-                #[cfg(target_os = "linux")]
-                // Advice only: without large pages it is slower and as right.
-                let _ = pages.advise(memmap2::Advice::HugePage);
-                return Self { memory: Memory::Pages(pages), len };
-            }
+        if bytes >= LARGE
+            && !cfg!(miri)
+            && let Ok(pages) = MmapMut::map_anon(bytes)
+        {
+            #[cfg(target_os = "linux")]
+            // Advice only: without large pages it is slower and as right.
+            let _ = pages.advise(memmap2::Advice::HugePage);
+            return Self { memory: Memory::Pages(pages), len };
         }
         Self { memory: Memory::Lines(vec![Line([0.0; LINE]); len.div_ceil(LINE)]), len }
     }

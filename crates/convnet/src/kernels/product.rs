@@ -16,6 +16,9 @@ pub(crate) const PANEL: usize = 32;
 /// Steps of `k` between two visits of the result: 256 rows of a panel fit the first-level cache.
 const DEPTH: usize = 256;
 
+/// How far ahead few rows ask for the right side, in values: two pages.
+const AHEAD: usize = 2048;
+
 /// The left factor: element `(i, k)` lies at `start + i · row + k · step`; `row` or `step` is 1.
 #[derive(Clone, Copy)]
 pub(crate) struct Left {
@@ -156,6 +159,10 @@ unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
         let mut b = right.start;
         for _ in 0..k {
             let (b0, b1) = (V::load(b), V::load(b.add(V::LANES)));
+            if R <= 2 {
+                // Few rows wait for the right side, which comes from memory.
+                V::prefetch(b.wrapping_add(AHEAD));
+            }
             b = b.add(right.step);
             for (i, sums) in sums.iter_mut().enumerate() {
                 let a = V::splat(*starts[i / 3].add(i % 3 * row));
@@ -230,11 +237,8 @@ pub(crate) unsafe fn complex_product<V: Vector, const WEIGHTS: bool>(
                 // SAFETY: within the caller's bounds.
                 unsafe {
                     let at = panel * right.panel + from * right.step + column;
-                    let right = Pair {
-                        first: right.first.add(at),
-                        second: right.second.add(at),
-                        ..right
-                    };
+                    let right =
+                        Pair { first: right.first.add(at), second: right.second.add(at), ..right };
                     let at = panel * out.panel + column;
                     let out = ComplexOut {
                         real: out.real.add(at),
@@ -270,11 +274,8 @@ unsafe fn complex_strip<V: Vector, const WEIGHTS: bool>(
                 side.start = side.start.add(i * side.row);
             }
             let at = i * out.row;
-            let out = ComplexOut {
-                real: out.real.add(at),
-                imaginary: out.imaginary.add(at),
-                ..out
-            };
+            let out =
+                ComplexOut { real: out.real.add(at), imaginary: out.imaginary.add(at), ..out };
             i += if V::ROWS >= 12 && rest >= 12 {
                 complex_tile::<V, 12, WEIGHTS>(k, left, right, out, add)
             } else if V::ROWS >= 8 && rest >= 8 {
@@ -303,11 +304,7 @@ unsafe fn complex_tile<V: Vector, const R: usize, const WEIGHTS: bool>(
     // SAFETY: within the caller's bounds.
     unsafe {
         let (first, second, third) = if WEIGHTS {
-            (
-                sums::<V, R, FIRST, false>(k, k1, right),
-                DIFFERENCE,
-                SUM,
-            )
+            (sums::<V, R, FIRST, false>(k, k1, right), DIFFERENCE, SUM)
         } else {
             (sums::<V, R, SUM, true>(k, k1, right), FIRST, SECOND)
         };
@@ -434,7 +431,13 @@ mod tests {
                     for add in [false, true] {
                         let mut out = vec![0.5; m * panels * PANEL];
                         let left = (&a[..], row, step);
-                        isa.run(Whole { shape: (m, panels, k), left, right: &b, out: &mut out, add });
+                        isa.run(Whole {
+                            shape: (m, panels, k),
+                            left,
+                            right: &b,
+                            out: &mut out,
+                            add,
+                        });
                         for i in 0..m {
                             for j in 0..panels * PANEL {
                                 let b = |q: usize| b[(j / PANEL * k + q) * PANEL + j % PANEL];

@@ -181,7 +181,11 @@ mod tests {
                     for j in 0..6 {
                         let place = strip.place(0, first + j as isize, phase, 0);
                         let exists = (0..length as isize).contains(&place);
-                        assert_eq!((from..to).contains(&j), exists, "{strip:?} {first} {phase} {j}");
+                        assert_eq!(
+                            (from..to).contains(&j),
+                            exists,
+                            "{strip:?} {first} {phase} {j}"
+                        );
                     }
                 }
             }

@@ -254,7 +254,11 @@ mod x86 {
     );
 
     #[inline(always)]
-    unsafe fn keep512(value: arch::__m512, left: arch::__m512, right: arch::__m512) -> arch::__m512 {
+    unsafe fn keep512(
+        value: arch::__m512,
+        left: arch::__m512,
+        right: arch::__m512,
+    ) -> arch::__m512 {
         // SAFETY: the caller has the vectors.
         unsafe {
             let above = arch::_mm512_cmp_ps_mask::<{ arch::_CMP_GT_OQ }>(left, right);
@@ -263,7 +267,11 @@ mod x86 {
     }
 
     #[inline(always)]
-    unsafe fn keep256(value: arch::__m256, left: arch::__m256, right: arch::__m256) -> arch::__m256 {
+    unsafe fn keep256(
+        value: arch::__m256,
+        left: arch::__m256,
+        right: arch::__m256,
+    ) -> arch::__m256 {
         // SAFETY: the caller has the vectors.
         unsafe {
             let above = arch::_mm256_cmp_ps::<{ arch::_CMP_GT_OQ }>(left, right);

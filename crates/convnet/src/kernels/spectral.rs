@@ -150,10 +150,11 @@ impl Spectral {
         };
         let (forward, backward) = (self.forward_schedule(batch), self.backward_schedule(batch));
         let outputs = forward.records() * (1 + 2 * g.output.channels);
-        let mut needs =
-            Needs {
-                scratch: values(forward, self.forward_chunk(forward)),
-                prepared: self.prepared(), records: outputs };
+        let mut needs = Needs {
+            scratch: values(forward, self.forward_chunk(forward)),
+            prepared: self.prepared(),
+            records: outputs,
+        };
         if learns {
             let sums = backward.groups * self.prepared();
             let chunks = values(backward, self.backward_chunk(backward));
@@ -178,7 +179,13 @@ impl Spectral {
     /// The weights' spectrum: `[plane][panel of D][s·C][32]`.
     pub(crate) fn prepare(&self, isa: Isa, weights: &[f32], prepared: &mut [f32]) {
         let g = &self.geometry;
-        self.spectrum(isa, weights, (g.input.width(), g.output.channels), g.weight_rows(), prepared);
+        self.spectrum(
+            isa,
+            weights,
+            (g.input.width(), g.output.channels),
+            g.weight_rows(),
+            prepared,
+        );
     }
 
     /// The spectrum of the reversed weights from outputs to inputs: `[plane][panel of s·C][D][32]`.
@@ -502,12 +509,8 @@ impl Kernel for Multiply<'_> {
                 panel: depth * PANEL,
                 step: PANEL,
             };
-            let out = ComplexOut {
-                real: to,
-                imaginary: to.add(out.plane),
-                panel: PANEL,
-                row: out.width,
-            };
+            let out =
+                ComplexOut { real: to, imaginary: to.add(out.plane), panel: PANEL, row: out.width };
             complex_product::<V, true>(shape, [side(s), side(c), side(d)], pair, out, false);
         }
     }

@@ -175,7 +175,8 @@ impl<R: Reading> Analyse<'_, R> {
             let (mut from, mut until) = (0, 0);
             if tile < self.tiling.total {
                 let (sample, row) = self.tiling.place(tile);
-                let (phase, channel) = (channel / self.strip.channels, channel % self.strip.channels);
+                let (phase, channel) =
+                    (channel / self.strip.channels, channel % self.strip.channels);
                 (from, until) = self.strip.inside(row, phase, self.count);
                 let coefficients = self.reading.channel::<V>(channel);
                 let step = self.strip.width();

@@ -47,7 +47,13 @@ impl<R: Reading> Kernel for Stage<'_, R> {
 }
 
 /// The same for a signal with a single channel.
-pub(crate) fn stage_signal(input: Input<'_>, sample: usize, before: usize, to: &mut [f32], length: usize) {
+pub(crate) fn stage_signal(
+    input: Input<'_>,
+    sample: usize,
+    before: usize,
+    to: &mut [f32],
+    length: usize,
+) {
     to.fill(0.0);
     let kept = length.min(to.len() - before);
     let from = &input.values[sample * length..][..kept];

@@ -25,7 +25,7 @@ pub(super) fn tables(points: usize, taps: usize) -> (Vec<f32>, Vec<f32>) {
     };
     for tap in 0..taps {
         let distance = taps - 1 - tap;
-        let sign = |n: usize| if n % 2 == 0 { share } else { -share };
+        let sign = |n: usize| if n.is_multiple_of(2) { share } else { -share };
         for (plane, values) in [(0, [share; 2]), (1, [sign(tap), sign(distance)])] {
             unfold[plane * taps + tap] = values[0] as f32;
             fold[tap * count + plane] = values[1] as f32;
