@@ -19,6 +19,9 @@ mod tensors;
 
 pub use architecture::{Architecture, ArchitectureError, Layer, Shape};
 pub use cpu::CpuNetwork;
+pub use cpu::measure::{Ceiling, LayerTime, ceiling, layer_times};
+pub use kernels::conv::Choice;
+pub use kernels::isa::InstructionsError;
 pub use initialize::Initialization;
 pub use matrix::Matrix;
 pub use network::{Mode, Network, Stream, Weights};

@@ -1,1 +1,4 @@
 //! Semi-supervised learning of material properties from powder diffraction.
+
+pub mod metrics;
+pub mod predictions;
