@@ -10,6 +10,8 @@ use convnet::{
 };
 
 const LENGTH: usize = 4501;
+/// Rows of the streams, and whether they have a gradient.
+const STREAMS: [(usize, bool); 3] = [(32, true), (96, false), (96, true)];
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
@@ -22,8 +24,8 @@ fn main() {
     let mut network =
         CpuNetwork::new(architecture.clone(), LENGTH, Initialization::Xavier, 1).expect("fits");
     let predicted =
-        CpuNetwork::predicted_bytes(&architecture, LENGTH, &[32, 96, 96]).expect("fits");
-    println!("{name}: predicted at most {} MB", predicted / 1_000_000);
+        CpuNetwork::predicted_step_bytes(&architecture, LENGTH, &STREAMS).expect("fits");
+    println!("{name}: predicted {} MB", predicted / 1_000_000);
     let batches = [signals(32), signals(96), signals(96)];
     let settings = AdamW { learning_rate: 3e-4, ..AdamW::default() };
     let mut step = 0;
@@ -44,6 +46,9 @@ fn main() {
         });
     });
     println!("{name}: training step {:.0} ms", train * 1e3);
+    if let Some(peak) = peak_bytes() {
+        println!("{name}: peak memory of the process {} MB", peak / 1_000_000);
+    }
     for batch in [96, 1] {
         let signals = signals(batch);
         let time = median(repeats.max(5), || {
@@ -51,6 +56,13 @@ fn main() {
         });
         println!("{name}: inference, batch {batch}: {:.0} patterns/s", batch as f64 / time);
     }
+}
+
+/// Largest resident memory of this process so far, where the system tells.
+fn peak_bytes() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.split_whitespace().next()?.parse::<usize>().ok()? * 1024)
 }
 
 /// Sparse positive signals, as a diffraction pattern is.

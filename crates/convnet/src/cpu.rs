@@ -7,21 +7,24 @@
 mod backward;
 mod buffers;
 mod forward;
+pub(crate) mod measure;
 mod parameters;
 mod plan;
 #[cfg(test)]
 mod tests;
 
 use crate::kernels::adamw;
+use crate::kernels::conv::Choice;
 use crate::kernels::isa::Isa;
+use crate::kernels::memory::{Buffer, clear};
 use crate::optimizer::decimal;
 use crate::{
     AdamW, Architecture, ArchitectureError, Decay, Initialization, LoadError, Matrix, Mode,
     Network, Stream, Tensors, Weights,
 };
-use backward::{Target, backward};
+use backward::{Backpass, Target, Workspace, backward};
 use buffers::{Scratch, Tape, predicted_bytes};
-use forward::{Behaviour, Context, Running, infer, take_signals, train};
+use forward::{Behaviour, Context, Pass, Running, forward};
 use parameters::Values;
 use plan::Plan;
 
@@ -42,47 +45,75 @@ pub struct CpuNetwork {
     optimizer: Optimizer,
     /// Activations of the streams with a gradient, in their order.
     tapes: Vec<Tape>,
-    /// Activations of passes without one; gradients of the backward pass.
-    workspace: Tape,
+    /// Activations of the streams without one, in their order.
+    lean: Vec<Tape>,
+    /// Gradients of the streams with one, in their order.
+    workspaces: Vec<Workspace>,
     scratch: Scratch,
+    prepared: Prepared,
 }
 
 /// AdamW's memory.
 struct Optimizer {
-    gradients: Vec<f32>,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    gradients: Buffer,
+    first: Buffer,
+    second: Buffer,
     steps: u64,
+}
+
+/// The weights as the maps read them, kept from one inference to the next.
+#[derive(Default)]
+struct Prepared {
+    /// Of which weights they are, and whether for few samples; none when those have changed.
+    of: Option<(Weights, bool)>,
+    blocks: Vec<Buffer>,
 }
 
 impl CpuNetwork {
     /// A network with first weights drawn by `seed`.
     ///
     /// # Errors
-    /// When the layers do not fit together or not to the input length.
+    /// When the layers do not fit together or not to the input length, or when the environment
+    /// asks for instructions that this machine lacks.
     pub fn new(
         architecture: Architecture,
         input_length: usize,
         initialization: Initialization,
         seed: u64,
     ) -> Result<Self, ArchitectureError> {
-        let plan = Plan::new(&architecture, input_length)?;
+        Self::with_choice(architecture, input_length, initialization, seed, Choice::Cheapest)
+    }
+
+    /// The same with one algorithm for all convolutions that it fits, for tests and benchmarks.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_choice(
+        architecture: Architecture,
+        input_length: usize,
+        initialization: Initialization,
+        seed: u64,
+        choice: Choice,
+    ) -> Result<Self, ArchitectureError> {
+        let plan = Plan::new(&architecture, input_length, choice)?;
         let current = plan.parameters.start(initialization, seed);
         Ok(Self {
             architecture,
             input_length,
-            isa: Isa::detect(),
+            isa: Isa::detect()?,
             average: None,
             batches: vec![0; plan.parameters.counters.len()],
             optimizer: Optimizer {
-                gradients: Vec::new(),
-                first: vec![0.0; current.weights.len()],
-                second: vec![0.0; current.weights.len()],
+                gradients: Buffer::empty(),
+                first: Buffer::zeros(current.weights.len()),
+                second: Buffer::zeros(current.weights.len()),
                 steps: 0,
             },
             tapes: Vec::new(),
-            workspace: Tape::new(&plan, false),
-            scratch: Scratch::default(),
+            lean: Vec::new(),
+            workspaces: Vec::new(),
+            scratch: Scratch::new(),
+            prepared: Prepared::default(),
             current,
             plan,
         })
@@ -98,76 +129,210 @@ impl CpuNetwork {
         input_length: usize,
         stream_sizes: &[usize],
     ) -> Result<usize, ArchitectureError> {
-        Ok(predicted_bytes(&Plan::new(architecture, input_length)?, stream_sizes))
+        let streams: Vec<(usize, bool)> = stream_sizes.iter().map(|&size| (size, true)).collect();
+        Self::predicted_step_bytes(architecture, input_length, &streams)
     }
 
-    /// Calls `each` with the first row and the logits of every piece of `signals`; the activations
-    /// of the piece are then in the workspace.
+    /// Memory in bytes of a network that learns from streams of so many rows, with a gradient or
+    /// without one.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn predicted_step_bytes(
+        architecture: &Architecture,
+        input_length: usize,
+        streams: &[(usize, bool)],
+    ) -> Result<usize, ArchitectureError> {
+        let plan = Plan::new(architecture, input_length, Choice::Cheapest)?;
+        Ok(predicted_bytes(&plan, streams))
+    }
+
+    fn values(&self, which: Weights) -> &Values {
+        match (which, &self.average) {
+            (Weights::Average, Some(average)) => average,
+            _ => &self.current,
+        }
+    }
+
+    /// Prepares weights for inference of batches of this size, unless they are.
+    fn prepare(&mut self, which: Weights, batch: usize) {
+        let of = Some((which, Plan::is_few(batch)));
+        if self.prepared.of == of {
+            return;
+        }
+        let mut blocks = std::mem::take(&mut self.prepared.blocks);
+        blocks.resize_with(self.plan.blocks.len(), Buffer::empty);
+        let values = self.values(which);
+        for (block, prepared) in self.plan.blocks.iter().zip(&mut blocks) {
+            if let Some(map) = &block.map {
+                let conv = map.inference(batch);
+                prepared.reserve(conv.prepared());
+                conv.prepare(self.isa, &values.weights[map.weight.clone()], prepared);
+            }
+        }
+        self.prepared = Prepared { of, blocks };
+    }
+
+    /// Calls `each` with the first row and the logits of every piece of `signals`, and the
+    /// activations of the piece.
     fn infer_pieces(
         &mut self,
         signals: &Matrix,
         weights: Weights,
-        mut each: impl FnMut(&Plan, usize, &Matrix, &Tape),
+        mut each: impl FnMut(Context<'_>, usize, &[f32], &Matrix, &Tape),
     ) {
         assert_eq!(signals.cols(), self.input_length, "points of the signals");
-        let values = match (weights, &self.average) {
-            (Weights::Average, Some(average)) => average,
-            _ => &self.current,
-        };
+        if signals.rows() == 0 {
+            return;
+        }
+        // All pieces by the same algorithms, a short last one too.
+        let piece = INFERENCE_BATCH.min(signals.rows());
+        self.prepare(weights, piece);
+        if self.lean.is_empty() {
+            self.lean.push(Tape::new(&self.plan, false));
+        }
+        let mut tape = self.lean.swap_remove(0);
+        let mut scratch = std::mem::replace(&mut self.scratch, Scratch::new());
+        let values = self.values(weights);
         let context = Context { plan: &self.plan, isa: self.isa, weights: &values.weights };
+        scratch.reserve(self.plan.needs(piece, false).without_prepared());
+        let few = Plan::is_few(piece);
         for from in (0..signals.rows()).step_by(INFERENCE_BATCH) {
             let batch = INFERENCE_BATCH.min(signals.rows() - from);
             let mut logits = Matrix::zeros(batch, self.architecture.classes());
-            self.workspace.reserve(&self.plan, batch);
-            self.scratch.reserve(&self.plan, batch);
-            take_signals(&self.plan, signals, from, batch, self.workspace.input_mut(0));
-            let statistics = &values.statistics;
-            infer(context, statistics, &mut self.workspace, &mut self.scratch, &mut logits);
-            each(&self.plan, from, &logits, &self.workspace);
+            tape.reserve(&self.plan, batch);
+            let length = self.input_length;
+            let signals = &signals.as_slice()[from * length..(from + batch) * length];
+            let behaviour = Behaviour::Running;
+            let pass = Pass { signals, behaviour, tape: &mut tape, logits: &mut logits };
+            let running = Running::Read(&values.statistics);
+            let prepared = Some((&self.prepared.blocks[..], few));
+            forward(context, running, &mut [pass], &mut scratch, prepared);
+            each(context, from, signals, &logits, &tape);
         }
+        self.scratch = scratch;
+        self.lean.insert(0, tape);
     }
 
-    /// The forward pass of one stream; `tape` is its place among the streams with a gradient.
-    fn forward(&mut self, stream: &Stream<'_>, tape: Option<usize>) -> Matrix {
-        assert_eq!(stream.signals.cols(), self.input_length, "points of the signals");
-        let weights = match stream.mode {
-            Mode::Running => Weights::Current,
-            Mode::Average => Weights::Average,
-            Mode::Train { dropout_seed } => return self.forward_train(stream, tape, dropout_seed),
+    /// The logits of all streams. Streams in training mode go through the blocks together, except
+    /// around one that reads the running statistics, which must find those of its place.
+    fn forward_streams(&mut self, streams: &[Stream<'_>]) -> Vec<Matrix> {
+        let reads_current = |stream: &Stream<'_>| match stream.mode {
+            Mode::Train { .. } => false,
+            Mode::Running => true,
+            Mode::Average => self.average.is_none(),
         };
-        assert!(!stream.gradient, "a stream learns in training mode only");
-        self.infer(stream.signals, weights)
-    }
-
-    fn forward_train(
-        &mut self,
-        stream: &Stream<'_>,
-        tape: Option<usize>,
-        dropout_seed: u64,
-    ) -> Matrix {
-        let batch = stream.signals.rows();
-        let mut logits = Matrix::zeros(batch, self.architecture.classes());
-        if batch == 0 {
-            return logits;
-        }
-        self.workspace.reserve(&self.plan, batch);
-        self.scratch.reserve(&self.plan, batch);
-        let tape = match tape {
-            None => &mut self.workspace,
-            Some(i) => {
-                if self.tapes.len() <= i {
-                    self.tapes.resize_with(i + 1, || Tape::new(&self.plan, true));
-                }
-                self.tapes[i].reserve(&self.plan, batch);
-                &mut self.tapes[i]
+        let mut groups: Vec<&[Stream<'_>]> = Vec::new();
+        let mut from = 0;
+        for (i, stream) in streams.iter().enumerate() {
+            if reads_current(stream) {
+                groups.extend([&streams[from..i], &streams[i..=i]]);
+                from = i + 1;
             }
-        };
-        take_signals(&self.plan, stream.signals, 0, batch, tape.input_mut(0));
+        }
+        groups.push(&streams[from..]);
+        let (mut all, mut tapes) = (Vec::new(), 0);
+        for group in groups {
+            let trained = self.forward_train(group, &mut tapes);
+            for (stream, trained) in group.iter().zip(trained) {
+                all.push(match (trained, stream.mode) {
+                    (Some(trained), _) => trained,
+                    (None, Mode::Average) => self.infer(stream.signals, Weights::Average),
+                    (None, _) => self.infer(stream.signals, Weights::Current),
+                });
+            }
+        }
+        all
+    }
+
+    /// The forward passes of the streams in training mode, with their logits; `tapes` counts the
+    /// streams with a gradient.
+    fn forward_train(&mut self, streams: &[Stream<'_>], tapes: &mut usize) -> Vec<Option<Matrix>> {
+        let classes = self.architecture.classes();
+        let (first, mut lean) = (*tapes, 0);
+        let mut logits = Vec::new();
+        self.exchange_memory();
+        for stream in streams {
+            let Mode::Train { .. } = stream.mode else {
+                logits.push(None);
+                continue;
+            };
+            let batch = stream.signals.rows();
+            logits.push(Some(Matrix::zeros(batch, classes)));
+            self.scratch.reserve(self.plan.needs(batch, stream.gradient));
+            let (tapes, used) = if stream.gradient {
+                (&mut self.tapes, &mut *tapes)
+            } else {
+                (&mut self.lean, &mut lean)
+            };
+            if tapes.len() == *used {
+                tapes.push(Tape::new(&self.plan, stream.gradient));
+            }
+            tapes[*used].reserve(&self.plan, batch);
+            *used += 1;
+        }
+        let (mut tapes, mut lean) = (self.tapes.iter_mut().skip(first), self.lean.iter_mut());
+        let mut passes = Vec::new();
+        for (stream, logits) in streams.iter().zip(&mut logits) {
+            let (Mode::Train { dropout_seed }, Some(logits)) = (stream.mode, logits) else {
+                continue;
+            };
+            let tape = if stream.gradient { tapes.next() } else { lean.next() };
+            let signals = stream.signals.as_slice();
+            let behaviour = Behaviour::Train { dropout_seed };
+            passes.extend(tape.map(|tape| Pass { signals, behaviour, tape, logits }));
+        }
         let context = Context { plan: &self.plan, isa: self.isa, weights: &self.current.weights };
         let running =
-            Running { statistics: &mut self.current.statistics, batches: &mut self.batches };
-        train(context, running, dropout_seed, tape, &mut self.scratch, &mut logits);
+            Running::Move { statistics: &mut self.current.statistics, batches: &mut self.batches };
+        forward(context, running, &mut passes, &mut self.scratch, None);
+        self.exchange_memory();
         logits
+    }
+
+    /// Lends the memory of gradients, which nobody needs during forward passes, to the passes that
+    /// keep nothing, and takes it back; the last stream's first, as it is the largest in a step of
+    /// semi-supervised learning.
+    fn exchange_memory(&mut self) {
+        for (lean, workspace) in self.lean.iter_mut().zip(self.workspaces.iter_mut().rev()) {
+            lean.exchange(workspace);
+        }
+    }
+
+    /// The backward passes of all streams with a gradient; whether there are any.
+    fn backward(&mut self, streams: &[Stream<'_>], gradients: &[Option<Matrix>]) -> bool {
+        let widest = self.plan.widest_gradient();
+        let places = streams.iter().zip(gradients).filter(|(stream, _)| stream.gradient);
+        let mut learns = false;
+        let mut sizes = Vec::new();
+        for (place, (stream, gradient)) in places.clone().enumerate() {
+            let batch = gradient.as_ref().map_or(0, Matrix::rows);
+            learns |= gradient.is_some();
+            sizes.push((batch, stream));
+            if let (Some(gradient), true) = (gradient, batch > 0) {
+                let workspace = &mut self.workspaces[place];
+                workspace.reserve(batch, widest);
+                let values = gradient.as_slice();
+                workspace.gradient[..values.len()].copy_from_slice(values);
+            }
+        }
+        self.optimizer.gradients.reserve(self.current.weights.len());
+        clear(&mut self.optimizer.gradients);
+        let memories = self.tapes.iter().zip(&mut self.workspaces);
+        let mut passes = Vec::new();
+        for ((batch, stream), (tape, workspace)) in sizes.into_iter().zip(memories) {
+            let (Mode::Train { dropout_seed }, true) = (stream.mode, batch > 0) else { continue };
+            let signals = stream.signals.as_slice();
+            let behaviour = Behaviour::Train { dropout_seed };
+            passes.push(Backpass { signals, behaviour, tape, batch, workspace });
+        }
+        if !passes.is_empty() {
+            let context =
+                Context { plan: &self.plan, isa: self.isa, weights: &self.current.weights };
+            let target = Target::Weights(&mut self.optimizer.gradients);
+            backward(context, &mut passes, &mut self.scratch, target);
+        }
+        learns
     }
 
     /// AdamW with the gradients at hand.
@@ -216,7 +381,7 @@ impl Network for CpuNetwork {
 
     fn infer(&mut self, signals: &Matrix, weights: Weights) -> Matrix {
         let mut all = Matrix::zeros(signals.rows(), self.architecture.classes());
-        self.infer_pieces(signals, weights, |_, from, logits, _| {
+        self.infer_pieces(signals, weights, |_, from, _, logits, _| {
             for row in 0..logits.rows() {
                 all.row_mut(from + row).copy_from_slice(logits.row(row));
             }
@@ -227,14 +392,16 @@ impl Network for CpuNetwork {
     fn embed(&mut self, signals: &Matrix, weights: Weights) -> Matrix {
         let shape = self.plan.last().input;
         let mut all = Matrix::zeros(signals.rows(), shape.channels * shape.length);
-        self.infer_pieces(signals, weights, |plan, from, logits, tape| {
-            let last = plan.blocks.len() - 1;
-            let activations = tape.block(last).0.chunks_exact(shape.channels * shape.length);
+        self.infer_pieces(signals, weights, |context, from, signals, logits, tape| {
+            let last = context.plan.blocks.len() - 1;
+            let lanes = context.plan.last().input_lanes;
+            let input = context.input(last, signals, tape).values;
+            let activations = input.chunks_exact(lanes * shape.length);
             for (row, activations) in activations.take(logits.rows()).enumerate() {
                 // Channel-major, as PyTorch flattens.
                 for (i, value) in all.row_mut(from + row).iter_mut().enumerate() {
                     let (channel, point) = (i / shape.length, i % shape.length);
-                    *value = activations[point * shape.channels + channel];
+                    *value = activations[point * lanes + channel];
                 }
             }
         });
@@ -244,43 +411,37 @@ impl Network for CpuNetwork {
     fn input_gradient(&mut self, signals: &Matrix, class: usize, weights: Weights) -> Matrix {
         assert_eq!(signals.cols(), self.input_length, "points of the signals");
         assert!(class < self.classes(), "class {class} of {}", self.classes());
-        let mut all = Matrix::zeros(signals.rows(), self.input_length);
-        let values = match (weights, &self.average) {
-            (Weights::Average, Some(average)) => average,
-            _ => &self.current,
-        };
+        let length = self.input_length;
+        let mut all = Matrix::zeros(signals.rows(), length);
+        let mut tape = self.tapes.pop().unwrap_or_else(|| Tape::new(&self.plan, true));
+        let mut workspace = self.workspaces.pop().unwrap_or_else(Workspace::new);
+        let mut scratch = std::mem::replace(&mut self.scratch, Scratch::new());
+        let values = self.values(weights);
         let context = Context { plan: &self.plan, isa: self.isa, weights: &values.weights };
-        if self.tapes.is_empty() {
-            self.tapes.push(Tape::new(&self.plan, true));
-        }
-        let tape = &mut self.tapes[0];
         for from in (0..signals.rows()).step_by(INFERENCE_BATCH) {
             let batch = INFERENCE_BATCH.min(signals.rows() - from);
             let mut logits = Matrix::zeros(batch, self.architecture.classes());
             tape.reserve(&self.plan, batch);
-            self.workspace.reserve(&self.plan, batch);
-            self.scratch.reserve(&self.plan, batch);
-            take_signals(&self.plan, signals, from, batch, tape.input_mut(0));
-            infer(context, &values.statistics, tape, &mut self.scratch, &mut logits);
-            let mut gradient = Matrix::zeros(batch, self.architecture.classes());
-            for row in 0..batch {
-                gradient.row_mut(row)[class] = 1.0;
-            }
-            backward(
-                context,
-                Behaviour::Running,
-                tape,
-                &mut self.workspace,
-                &mut self.scratch,
-                &gradient,
-                Target::Signals,
-            );
-            let (size, padding) = (self.plan.blocks[0].input_size(), self.plan.blocks[0].padding());
-            let dx = self.workspace.block(0).0.chunks_exact(size);
-            for (row, dx) in dx.take(batch).enumerate() {
-                all.row_mut(from + row).copy_from_slice(&dx[padding..size - padding]);
-            }
+            workspace.reserve(batch, self.plan.widest_gradient());
+            scratch.reserve(self.plan.needs(batch, true));
+            let points = from * length..(from + batch) * length;
+            let signals = &signals.as_slice()[points.clone()];
+            let behaviour = Behaviour::Running;
+            let pass = Pass { signals, behaviour, tape: &mut tape, logits: &mut logits };
+            let running = Running::Read(&values.statistics);
+            forward(context, running, &mut [pass], &mut scratch, None);
+            let classes = logits.cols();
+            let gradient = &mut workspace.gradient[..batch * classes];
+            gradient.fill(0.0);
+            gradient.iter_mut().skip(class).step_by(classes).for_each(|g| *g = 1.0);
+            let (tape, workspace) = (&tape, &mut workspace);
+            let pass = Backpass { signals, behaviour, tape, batch, workspace: &mut *workspace };
+            backward(context, &mut [pass], &mut scratch, Target::Signals);
+            all.as_mut_slice()[points].copy_from_slice(&workspace.gradient[..batch * length]);
         }
+        self.tapes.push(tape);
+        self.workspaces.push(workspace);
+        self.scratch = scratch;
         all
     }
 
@@ -295,63 +456,36 @@ impl Network for CpuNetwork {
         } else if self.average.is_none() {
             self.average = Some(self.current.clone());
         }
-        let mut tapes = 0;
-        let places: Vec<Option<usize>> = streams
-            .iter()
-            .map(|stream| {
-                stream.gradient.then(|| {
-                    tapes += 1;
-                    tapes - 1
-                })
-            })
-            .collect();
-        let logits: Vec<Matrix> = streams
-            .iter()
-            .zip(&places)
-            .map(|(stream, &place)| self.forward(stream, place))
-            .collect();
+        for stream in streams {
+            assert_eq!(stream.signals.cols(), self.input_length, "points of the signals");
+            let trains = matches!(stream.mode, Mode::Train { .. });
+            assert!(trains || !stream.gradient, "a stream learns in training mode only");
+        }
+        let learning = streams.iter().filter(|stream| stream.gradient).count();
+        if self.workspaces.len() < learning {
+            self.workspaces.resize_with(learning, Workspace::new);
+        }
+        let logits = self.forward_streams(streams);
         let gradients = loss_gradient(&logits);
         assert_eq!(gradients.len(), streams.len(), "one answer per stream");
-        self.optimizer.gradients.resize(self.current.weights.len(), 0.0);
-        self.optimizer.gradients.fill(0.0);
-        let mut learns = false;
-        for (i, gradient) in gradients.iter().enumerate() {
+        for (i, (gradient, stream)) in gradients.iter().zip(streams).enumerate() {
             let Some(gradient) = gradient else { continue };
             let shape = |matrix: &Matrix| (matrix.rows(), matrix.cols());
             assert_eq!(shape(gradient), shape(&logits[i]), "shape of a gradient");
-            let (Some(place), Mode::Train { dropout_seed }) = (places[i], streams[i].mode) else {
-                panic!("a gradient for stream {i}, which wants none");
-            };
-            learns = true;
-            if gradient.rows() == 0 {
-                continue;
-            }
-            let context =
-                Context { plan: &self.plan, isa: self.isa, weights: &self.current.weights };
-            backward(
-                context,
-                Behaviour::Train { dropout_seed },
-                &self.tapes[place],
-                &mut self.workspace,
-                &mut self.scratch,
-                gradient,
-                Target::Weights(&mut self.optimizer.gradients),
-            );
+            assert!(stream.gradient, "a gradient for stream {i}, which wants none");
         }
-        if learns {
+        if self.backward(streams, &gradients) {
             self.step(optimizer);
+            self.prepared.of = None;
         }
         if let Some(memory) = optimizer.average {
             self.move_average(memory);
+            self.prepared.of = None;
         }
     }
 
     fn weights(&self, which: Weights) -> Tensors {
-        let values = match (which, &self.average) {
-            (Weights::Average, Some(average)) => average,
-            _ => &self.current,
-        };
-        self.plan.parameters.export(values, &self.batches)
+        self.plan.parameters.export(self.values(which), &self.batches)
     }
 
     fn optimizer_state(&self) -> Tensors {
@@ -362,6 +496,7 @@ impl Network for CpuNetwork {
     fn load(&mut self, weights: &Tensors) -> Result<(), LoadError> {
         (self.current, self.batches) = self.plan.parameters.import(weights)?;
         self.average = None;
+        self.prepared.of = None;
         self.optimizer.first.fill(0.0);
         self.optimizer.second.fill(0.0);
         self.optimizer.steps = 0;
@@ -379,6 +514,7 @@ impl Network for CpuNetwork {
         let (first, second, steps) = self.plan.parameters.import_optimizer(optimizer)?;
         (self.current, self.batches) = (current, batches);
         self.average = average.map(|(values, _)| values);
+        self.prepared.of = None;
         self.optimizer.first = first;
         self.optimizer.second = second;
         self.optimizer.steps = steps;

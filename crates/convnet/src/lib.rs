@@ -19,7 +19,10 @@ mod tensors;
 
 pub use architecture::{Architecture, ArchitectureError, Layer, Shape};
 pub use cpu::CpuNetwork;
+pub use cpu::measure::{Ceiling, LayerTime, ceiling, layer_times};
 pub use initialize::Initialization;
+pub use kernels::conv::Choice;
+pub use kernels::isa::InstructionsError;
 pub use matrix::Matrix;
 pub use network::{Mode, Network, Stream, Weights};
 pub use optimizer::{AdamW, Decay};

@@ -1,6 +1,7 @@
 //! What a list of layers makes of an input length, and when it makes no sense.
 
 use super::{Architecture, Layer};
+use crate::kernels::isa::InstructionsError;
 
 /// The largest number of values in one tensor or one weight that is worth a try; beyond it the
 /// configuration is a mistake, and sizes could overflow.
@@ -55,6 +56,9 @@ pub enum ArchitectureError {
     /// The classifier does not end with a linear layer.
     #[error("build the classifier: it must end with a linear layer, whose outputs are the classes")]
     NoClasses,
+    /// The environment asks for instructions that cannot be used.
+    #[error(transparent)]
+    Instructions(#[from] InstructionsError),
     /// The network is larger than any memory.
     #[error("build {layer}: it would hold more than 2^40 values")]
     TooLarge {

@@ -1,15 +1,18 @@
-//! A forward pass, block by block.
+//! Forward passes, block by block: all streams of a step go through a block before the next one,
+//! so that its weights are prepared once.
 
 use rayon::prelude::*;
 
-use super::buffers::{Affine, Scratch, Tape};
+use super::buffers::{Affine, Part, Scratch, Tape};
 use super::plan::{Block, Plan};
 use crate::Matrix;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
-use crate::kernels::conv;
 use crate::kernels::dropout::Mask;
 use crate::kernels::isa::Isa;
-use crate::kernels::normalize::{Activate, Activation, Moments};
+use crate::kernels::memory::Buffer;
+use crate::kernels::normalize::{Activate, Activation};
+use crate::kernels::rows::Input;
+use crate::kernels::stage::Moments;
 use crate::optimizer::decimal;
 
 /// What batch norm and dropout do in a pass.
@@ -24,10 +27,17 @@ pub(super) enum Behaviour {
     },
 }
 
-/// The running side of batch norm, as a training pass moves it.
-pub(super) struct Running<'a> {
-    pub(super) statistics: &'a mut [f32],
-    pub(super) batches: &'a mut [u64],
+/// The running side of batch norm.
+pub(super) enum Running<'a> {
+    /// As passes with running statistics read it.
+    Read(&'a [f32]),
+    /// As training passes move it.
+    Move {
+        /// Mean and variance of every batch norm.
+        statistics: &'a mut [f32],
+        /// Batches that each has learnt from.
+        batches: &'a mut [u64],
+    },
 }
 
 /// The engine as a pass sees it.
@@ -38,99 +48,116 @@ pub(super) struct Context<'a> {
     pub(super) weights: &'a [f32],
 }
 
-/// Copies rows `from..from + batch` of the signals into the first block's padded input.
-pub(super) fn take_signals(
-    plan: &Plan,
-    signals: &Matrix,
-    from: usize,
-    batch: usize,
-    x: &mut [f32],
-) {
-    let (size, padding) = (plan.blocks[0].input_size(), plan.blocks[0].padding());
-    for (i, x) in x.chunks_exact_mut(size).take(batch).enumerate() {
-        x[..padding].fill(0.0);
-        x[size - padding..].fill(0.0);
-        x[padding..size - padding].copy_from_slice(signals.row(from + i));
+/// One pass through all blocks.
+pub(super) struct Pass<'a> {
+    /// `(B, L)`, row after row.
+    pub(super) signals: &'a [f32],
+    pub(super) behaviour: Behaviour,
+    pub(super) tape: &'a mut Tape,
+    /// `(B, K)`, written.
+    pub(super) logits: &'a mut Matrix,
+}
+
+impl Context<'_> {
+    /// What the map of block `i` reads.
+    pub(super) fn input<'b>(self, i: usize, signals: &'b [f32], tape: &'b Tape) -> Input<'b>
+    where
+        Self: 'b,
+    {
+        let lanes = self.plan.blocks[i].input_lanes;
+        let (scale, shift) = (&self.plan.identity.0[..lanes], &self.plan.identity.1[..lanes]);
+        let as_it_is = |values| Input { values, scale, shift, floor: f32::NEG_INFINITY };
+        let Some(before) = i.checked_sub(1) else { return as_it_is(signals) };
+        let block = &self.plan.blocks[before];
+        if !block.fused {
+            return as_it_is(tape.input(i));
+        }
+        let Affine { scale, shift, .. } = &tape.affine[before];
+        let floor = if block.rectify { 0.0 } else { f32::NEG_INFINITY };
+        Input { values: tape.mapped(before), scale, shift, floor }
     }
 }
 
-/// A pass with the batch's own statistics, which also moves the running ones; logits `(B, K)` into
-/// `logits`. The signals are already in the tape.
-pub(super) fn train(
+/// All passes through all blocks. `prepared` are the weights as the maps read them, where the
+/// caller keeps them, and whether they are those for few samples.
+pub(super) fn forward(
     context: Context<'_>,
     mut running: Running<'_>,
-    dropout_seed: u64,
-    tape: &mut Tape,
+    passes: &mut [Pass<'_>],
     scratch: &mut Scratch,
-    logits: &mut Matrix,
+    prepared: Option<(&[Buffer], bool)>,
 ) {
-    let batch = logits.rows();
-    for (i, block) in context.plan.blocks.iter().enumerate() {
-        map(context, block, i, batch, tape, scratch);
-        if block.normalize.is_some() {
-            batch_affine(
-                context,
-                block,
-                batch,
-                &scratch.moments,
-                &mut running,
-                &mut tape.affine[i],
-            );
-        } else {
-            plain_affine(block, context.weights, &mut tape.affine[i]);
+    let Context { plan, isa, weights } = context;
+    for (i, block) in plan.blocks.iter().enumerate() {
+        if let (Some(map), None) = (&block.map, prepared) {
+            map.conv.prepare(isa, &weights[map.weight.clone()], &mut scratch.prepared);
         }
-        activate(context, i, Behaviour::Train { dropout_seed }, tape, logits);
+        for pass in &mut *passes {
+            if pass.logits.rows() == 0 {
+                continue;
+            }
+            let records = map(context, i, pass, scratch, prepared);
+            let affine = &mut pass.tape.affine[i];
+            match (&mut running, &block.normalize) {
+                (_, None) => plain_affine(block, weights, affine),
+                (Running::Read(statistics), Some(_)) => {
+                    running_affine(block, weights, statistics, affine);
+                }
+                (Running::Move { statistics, batches }, Some(_)) => {
+                    let records = &scratch.records[..records * (1 + 2 * block.lanes())];
+                    batch_affine(context, block, records, (statistics, batches), affine);
+                }
+            }
+            activate(context, i, pass);
+        }
     }
 }
 
-/// A pass with running statistics and without dropout; logits into `logits`.
-pub(super) fn infer(
-    context: Context<'_>,
-    statistics: &[f32],
-    tape: &mut Tape,
-    scratch: &mut Scratch,
-    logits: &mut Matrix,
-) {
-    for (i, block) in context.plan.blocks.iter().enumerate() {
-        map(context, block, i, logits.rows(), tape, scratch);
-        if block.normalize.is_some() {
-            running_affine(block, context.weights, statistics, &mut tape.affine[i]);
-        } else {
-            plain_affine(block, context.weights, &mut tape.affine[i]);
-        }
-        activate(context, i, Behaviour::Running, tape, logits);
-    }
-}
-
-/// The block's map without its bias, and the moments of what comes out where batch norm follows.
+/// The block's map without its bias, and the number of records of what comes out.
 fn map(
-    Context { isa, weights, .. }: Context<'_>,
-    block: &Block,
+    context: Context<'_>,
     i: usize,
-    batch: usize,
-    tape: &mut Tape,
+    pass: &mut Pass<'_>,
     scratch: &mut Scratch,
-) {
-    let (x, y) = tape.mapping(i);
-    let y = &mut y[..batch * block.mapped_size()];
-    let channels = 2 * block.mapped.channels;
-    match &block.map {
+    prepared: Option<(&[Buffer], bool)>,
+) -> usize {
+    let Context { plan, isa, weights } = context;
+    let block = &plan.blocks[i];
+    let batch = pass.logits.rows();
+    let mut memory = pass.tape.take(Part::Mapped, i);
+    let y = &mut memory[..batch * block.mapped_size()];
+    let input = context.input(i, pass.signals, pass.tape);
+    let learns = block.normalize.is_some() && matches!(pass.behaviour, Behaviour::Train { .. });
+    let records = match &block.map {
         Some(map) => {
-            let moments = block
-                .normalize
-                .is_some()
-                .then(|| &mut scratch.moments[..batch * map.geometry.pieces() * channels]);
-            let w = &weights[map.weight.clone()];
-            conv::forward(isa, map.geometry, (x, w), y, moments, &mut scratch.maps);
+            let plain = &weights[map.weight.clone()];
+            let (prepared, few) =
+                prepared.map_or((&scratch.prepared[..], false), |(all, few)| (&all[i][..], few));
+            let records = learns.then_some(&mut scratch.records[..]);
+            let conv = if few { &map.few } else { &map.conv };
+            conv.forward(isa, input, (plain, prepared), y, records, &mut scratch.maps)
         }
         None => {
-            y.copy_from_slice(&x[..y.len()]);
-            if block.normalize.is_some() {
-                let samples = y.par_chunks(block.mapped_size());
-                let moments = scratch.moments[..batch * channels].par_chunks_mut(channels);
-                samples.zip(moments).for_each(|(rows, moments)| isa.run(Moments { rows, moments }));
+            widen(input.values, block.input_lanes, y, block.lanes());
+            if learns {
+                let (size, record) = (block.mapped_size(), 1 + 2 * block.lanes());
+                let records = scratch.records[..batch * record].par_chunks_mut(record);
+                y.par_chunks(size)
+                    .zip(records)
+                    .for_each(|(rows, record)| isa.run(Moments { rows, record }));
             }
+            batch
         }
+    };
+    pass.tape.put_back(Part::Mapped, i, memory);
+    records
+}
+
+/// Copies rows into wider rows, filled up with zeros.
+fn widen(from: &[f32], lanes: usize, to: &mut [f32], wide: usize) {
+    for (from, to) in from.chunks_exact(lanes).zip(to.chunks_exact_mut(wide)) {
+        to[..lanes].copy_from_slice(from);
+        to[lanes..].fill(0.0);
     }
 }
 
@@ -158,55 +185,54 @@ fn running_affine(block: &Block, weights: &[f32], statistics: &[f32], affine: &m
     }
 }
 
-/// Batch norm with the batch's statistics: joins the moments of all pieces in their order, in
-/// double precision (Chan, Golub and LeVeque's update), and moves the running statistics by
-/// `running ← 0.9 running + 0.1 batch`, the variance unbiased there as in PyTorch.
+/// Batch norm with the batch's statistics: joins the records `[count | mean | squared deviations]`
+/// of all pieces in their order (Chan, Golub and LeVeque's update), and moves the running
+/// statistics by `running ← 0.9 running + 0.1 batch`, the variance unbiased there as in PyTorch.
 ///
 /// A batch norm over a single point, which PyTorch refuses, gives β here and a variance of 0.
 fn batch_affine(
     context: Context<'_>,
     block: &Block,
-    batch: usize,
-    moments: &[f32],
-    running: &mut Running<'_>,
+    records: &[f64],
+    (statistics, batches): (&mut [f32], &mut [u64]),
     affine: &mut Affine,
 ) {
     let Some(normalize) = &block.normalize else { return };
-    let channels = block.mapped.channels;
+    let channels = block.lanes();
     let gamma = &context.weights[normalize.weight.clone()];
     let beta = &context.weights[normalize.bias.clone()];
     let bias = block.map.as_ref().map(|map| &context.weights[map.bias.clone()]);
-    let (pieces, geometry) = match &block.map {
-        Some(map) => (map.geometry.pieces(), Some(map.geometry)),
-        None => (1, None),
-    };
+    let (mut count, mut means, mut squares) = (0.0, vec![0.0; channels], vec![0.0; channels]);
+    for record in records.chunks_exact(1 + 2 * channels) {
+        let (points, new) = (record[0], &record[1..]);
+        if points == 0.0 {
+            continue;
+        }
+        let share = points / (count + points);
+        let weight = count * share;
+        let channels = means.iter_mut().zip(&mut squares).zip(new).zip(&new[channels..]);
+        for (((mean, squares), new), deviations) in channels {
+            let distance = new - *mean;
+            *mean += distance * share;
+            *squares += deviations + distance * distance * weight;
+        }
+        count += points;
+    }
     let momentum = decimal(BATCH_NORM_MOMENTUM);
     let blend = |old: f32, new: f64| ((1.0 - momentum) * f64::from(old) + momentum * new) as f32;
     for c in 0..channels {
-        let (mut count, mut mean, mut squares) = (0.0, 0.0, 0.0);
-        for (i, piece) in moments.chunks_exact(2 * channels).take(batch * pieces).enumerate() {
-            let points = match geometry {
-                Some(geometry) => geometry.piece_length(i % pieces),
-                None => block.mapped.length,
-            } as f64;
-            let total = count + points;
-            let distance = f64::from(piece[c]) - mean;
-            mean += distance * (points / total);
-            squares +=
-                f64::from(piece[channels + c]) + distance * distance * (count * points / total);
-            count = total;
-        }
+        let (mean, squares) = (means[c], squares[c]);
         let variance = squares / f64::max(count, 1.0);
         let inverse = 1.0 / (variance + decimal(BATCH_NORM_EPSILON)).sqrt();
         set(affine, c, f64::from(gamma[c]), f64::from(beta[c]), mean, inverse);
         let unbiased = squares / f64::max(count - 1.0, 1.0);
         let shifted = mean + bias.map_or(0.0, |bias| f64::from(bias[c]));
-        let old = &mut running.statistics[normalize.running_mean.start + c];
+        let old = &mut statistics[normalize.running_mean.start + c];
         *old = blend(*old, shifted);
-        let old = &mut running.statistics[normalize.running_variance.start + c];
+        let old = &mut statistics[normalize.running_variance.start + c];
         *old = blend(*old, unbiased);
     }
-    running.batches[normalize.counter] += 1;
+    batches[normalize.counter] += 1;
 }
 
 fn set(affine: &mut Affine, c: usize, gamma: f64, beta: f64, mean: f64, inverse: f64) {
@@ -224,35 +250,35 @@ pub(super) fn activation(block: &Block, behaviour: Behaviour, sample: usize) -> 
         }
         _ => None,
     };
-    Activation { rectify: block.rectify, pool: block.pool, mask }
+    let channels = block.mapped.channels;
+    Activation { rectify: block.rectify, pool: block.pool, mask, channels }
 }
 
-/// The rest of the block, into the next block's padded input or into the logits.
-fn activate(
-    Context { plan, isa, .. }: Context<'_>,
-    i: usize,
-    behaviour: Behaviour,
-    tape: &mut Tape,
-    logits: &mut Matrix,
-) {
+/// The rest of the block, into the next block's input or into the logits.
+fn activate(Context { plan, isa, .. }: Context<'_>, i: usize, pass: &mut Pass<'_>) {
     let block = &plan.blocks[i];
-    let pass = |n: usize, y: &[f32], affine: &Affine, x: &mut [f32], padding: usize| {
+    if block.fused {
+        return;
+    }
+    let size = block.mapped_size();
+    let one = |n: usize, y: &[f32], affine: &Affine, behaviour, x: &mut [f32]| {
         let activation = activation(block, behaviour, n);
         let (scale, shift) = (&affine.scale[..], &affine.shift[..]);
-        isa.run(Activate { y, scale, shift, activation, x, padding });
+        isa.run(Activate { y: &y[n * size..][..size], scale, shift, activation, x });
     };
-    let batch = logits.rows();
+    let (batch, behaviour) = (pass.logits.rows(), pass.behaviour);
     if let Some(next) = plan.blocks.get(i + 1) {
-        let (y, x, affine) = tape.activating(i);
-        let x = x[..batch * next.input_size()].par_chunks_mut(next.input_size());
-        let samples = y.par_chunks(block.mapped_size()).zip(x).enumerate();
-        samples.for_each(|(n, (y, x))| pass(n, y, affine, x, next.padding()));
+        let mut memory = pass.tape.take(Part::Input, i + 1);
+        let x = memory[..batch * next.input_size()].par_chunks_mut(next.input_size());
+        let (y, affine) = (pass.tape.mapped(i), &pass.tape.affine[i]);
+        x.enumerate().for_each(|(n, x)| one(n, y, affine, behaviour, x));
+        pass.tape.put_back(Part::Input, i + 1, memory);
     } else {
-        let (_, y) = tape.block(i);
-        let affine = &tape.affine[i];
-        let size = block.mapped_size();
+        let mut row = vec![0.0; block.output.length * block.lanes()];
         for n in 0..batch {
-            pass(n, &y[n * size..][..size], affine, logits.row_mut(n), 0);
+            one(n, pass.tape.mapped(i), &pass.tape.affine[i], behaviour, &mut row);
+            let logits = pass.logits.row_mut(n);
+            logits.copy_from_slice(&row[..logits.len()]);
         }
     }
 }

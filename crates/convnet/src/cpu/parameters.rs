@@ -1,13 +1,15 @@
 //! Where each array lies in the engine's memory, its PyTorch name, and the way between the layouts.
 //!
 //! All trainable values lie in one run, all running statistics in another, so that the optimizer
-//! and the moving average are single passes. A map's weights lie as `(K, C, D)`: taps, input
-//! channels, output channels; PyTorch keeps `(D, C, K)`, and for a linear layer on flattened
-//! features `(D, C·K)` with the same order of values.
+//! and the moving average are single passes. Channels are padded with zeros to whole panels of 32.
+//! A map's weights lie in panels of output channels, `[D/32][K·C][32]`; PyTorch keeps `(D, C, K)`,
+//! and for a linear layer on flattened features `(D, C·K)` with the same order of values.
 
 use std::ops::Range;
 
 use crate::initialize::{Initialization, Kind, uniform};
+use crate::kernels::memory::Buffer;
+use crate::kernels::product::PANEL;
 use crate::tensors::{LoadError, Mismatch, Tensor, Tensors};
 
 use super::plan::Normalize;
@@ -15,17 +17,50 @@ use super::plan::Normalize;
 /// The order of values inside an array.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Order {
-    /// `(outputs, channels, taps)` in PyTorch, `(taps, channels, outputs)` here.
+    /// `(outputs, channels, taps)` in PyTorch, `[panel][taps · lanes][32]` here.
     Map {
         /// `D`
         outputs: usize,
         /// `C`
         channels: usize,
+        /// `C`, padded.
+        lanes: usize,
         /// `K`
         taps: usize,
     },
-    /// The same in both.
+    /// The same in both, but for the padding.
     Vector,
+}
+
+impl Order {
+    /// Values in the engine's memory for so many values of PyTorch's.
+    fn padded(self, count: usize) -> usize {
+        match self {
+            Self::Map { outputs, lanes, taps, .. } => {
+                outputs.next_multiple_of(PANEL) * lanes * taps
+            }
+            Self::Vector => count.next_multiple_of(PANEL),
+        }
+    }
+
+    /// Calls `each` with PyTorch's and the engine's position of every value.
+    fn positions(self, count: usize, mut each: impl FnMut(usize, usize)) {
+        match self {
+            Self::Vector => (0..count).for_each(|i| each(i, i)),
+            Self::Map { outputs, channels, lanes, taps } => {
+                for output in 0..outputs {
+                    let (panel, column) = (output / PANEL, output % PANEL);
+                    for channel in 0..channels {
+                        for tap in 0..taps {
+                            let row = (panel * taps + tap) * lanes + channel;
+                            let theirs = (output * channels + channel) * taps + tap;
+                            each(theirs, row * PANEL + column);
+                        }
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// What an array starts as.
@@ -52,6 +87,11 @@ impl Slot {
     pub(super) fn is_weight(&self) -> bool {
         self.name.ends_with(".weight")
     }
+
+    /// Values without padding.
+    fn count(&self) -> usize {
+        self.shape.iter().product()
+    }
 }
 
 /// All arrays of a network.
@@ -66,8 +106,8 @@ pub(super) struct Parameters {
 /// The values of a network.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Values {
-    pub(super) weights: Vec<f32>,
-    pub(super) statistics: Vec<f32>,
+    pub(super) weights: Buffer,
+    pub(super) statistics: Buffer,
 }
 
 /// Name of the scalar that counts optimizer steps.
@@ -126,7 +166,7 @@ impl Parameters {
     /// The first values.
     pub(super) fn start(&self, initialization: Initialization, seed: u64) -> Values {
         let fill = |slots: &[Slot], count: usize| {
-            let mut values = vec![0.0; count];
+            let mut values = Buffer::zeros(count);
             for (position, slot) in slots.iter().enumerate() {
                 let target = &mut values[slot.range.clone()];
                 let bound = match slot.start {
@@ -142,7 +182,7 @@ impl Parameters {
                     }
                 };
                 if bound > 0.0 {
-                    let drawn = uniform(seed, position as u64, target.len(), bound);
+                    let drawn = uniform(seed, position as u64, slot.count(), bound);
                     read(slot.order, &drawn, target);
                 }
             }
@@ -202,7 +242,7 @@ impl Parameters {
     pub(super) fn import_optimizer(
         &self,
         tensors: &Tensors,
-    ) -> Result<(Vec<f32>, Vec<f32>, u64), LoadError> {
+    ) -> Result<(Buffer, Buffer, u64), LoadError> {
         let mut reader = Reader { tensors, seen: 0, mismatches: Vec::new() };
         let first = reader.arrays(&self.trainable, self.weights(), FIRST);
         let second = reader.arrays(&self.trainable, self.weights(), SECOND);
@@ -232,43 +272,22 @@ fn add(
     start: Start,
 ) -> Range<usize> {
     let begin = slots.last().map_or(0, |slot| slot.range.end);
-    let range = begin..begin + shape.iter().product::<usize>();
+    let range = begin..begin + order.padded(shape.iter().product());
     slots.push(Slot { name, range: range.clone(), shape, order, start });
     range
 }
 
-/// From PyTorch's order to the engine's.
+/// From PyTorch's order to the engine's; the padding stays.
 fn read(order: Order, theirs: &[f32], ours: &mut [f32]) {
-    match order {
-        Order::Vector => ours.copy_from_slice(theirs),
-        Order::Map { outputs, channels, taps } => {
-            for (position, row) in ours.chunks_exact_mut(outputs).enumerate() {
-                let (tap, channel) = (position / channels, position % channels);
-                for (output, value) in row.iter_mut().enumerate() {
-                    *value = theirs[(output * channels + channel) * taps + tap];
-                }
-            }
-        }
-    }
+    order.positions(theirs.len(), |from, to| ours[to] = theirs[from]);
 }
 
 /// Slots into tensors, in PyTorch's order.
 fn write(slots: &[Slot], values: &[f32], prefix: &str, tensors: &mut Tensors) {
     for slot in slots {
         let ours = &values[slot.range.clone()];
-        let data = match slot.order {
-            Order::Vector => ours.to_vec(),
-            Order::Map { outputs, channels, taps } => {
-                let mut theirs = vec![0.0; ours.len()];
-                for (position, row) in ours.chunks_exact(outputs).enumerate() {
-                    let (tap, channel) = (position / channels, position % channels);
-                    for (output, value) in row.iter().enumerate() {
-                        theirs[(output * channels + channel) * taps + tap] = *value;
-                    }
-                }
-                theirs
-            }
-        };
+        let mut data = vec![0.0; slot.count()];
+        slot.order.positions(slot.count(), |to, from| data[to] = ours[from]);
         tensors
             .insert(format!("{prefix}{}", slot.name), Tensor { shape: slot.shape.clone(), data });
     }
@@ -282,8 +301,8 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn arrays(&mut self, slots: &[Slot], count: usize, prefix: &str) -> Vec<f32> {
-        let mut values = vec![0.0; count];
+    fn arrays(&mut self, slots: &[Slot], count: usize, prefix: &str) -> Buffer {
+        let mut values = Buffer::zeros(count);
         for slot in slots {
             let name = format!("{prefix}{}", slot.name);
             let Some(tensor) = self.tensors.get(&name) else {
@@ -294,8 +313,8 @@ impl Reader<'_> {
             if tensor.shape != slot.shape {
                 let (expected, found) = (slot.shape.clone(), tensor.shape.clone());
                 self.mismatches.push(Mismatch::Shape { name, expected, found });
-            } else if tensor.data.len() != slot.range.len() {
-                let (expected, found) = (slot.range.len(), tensor.data.len());
+            } else if tensor.data.len() != slot.count() {
+                let (expected, found) = (slot.count(), tensor.data.len());
                 self.mismatches.push(Mismatch::Length { name, expected, found });
             } else if let Some(index) = tensor.data.iter().position(|value| !value.is_finite()) {
                 let value = tensor.data[index];

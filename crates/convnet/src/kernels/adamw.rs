@@ -1,8 +1,10 @@
 //! One AdamW step over a run of parameters, and the moving average of weights.
+#![expect(unsafe_code, reason = "kernels are unsafe to run; these loops are plain")]
 
 use rayon::prelude::*;
 
-use super::isa::{Isa, Pass};
+use super::isa::{Isa, Kernel};
+use super::simd::Vector;
 use crate::optimizer::StepFactors;
 
 /// Values per piece of work.
@@ -38,10 +40,10 @@ struct Step<'a> {
     gradients: &'a [f32],
 }
 
-impl Pass for Step<'_> {
+impl Kernel for Step<'_> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    unsafe fn run<V: Vector>(self) {
         let f = self.factors;
         let moments = self.first.iter_mut().zip(self.second.iter_mut());
         for ((p, (m, v)), &g) in self.weights.iter_mut().zip(moments).zip(self.gradients) {
@@ -68,10 +70,10 @@ struct Average<'a> {
     weights: &'a [f32],
 }
 
-impl Pass for Average<'_> {
+impl Kernel for Average<'_> {
     type Output = ();
     #[inline(always)]
-    fn run(self) {
+    unsafe fn run<V: Vector>(self) {
         for (average, weight) in self.average.iter_mut().zip(self.weights) {
             *average = self.memory * *average + self.rate * weight;
         }

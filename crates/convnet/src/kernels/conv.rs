@@ -1,222 +1,284 @@
-//! Convolutions as matrix products on overlapping rows.
+//! Convolutions and linear layers: their shapes, and the algorithm of each.
 //!
-//! A sample is `Lp` rows (padding included) of `C` input channels; output point `l` is the product
-//! of the `K·C` consecutive values from row `l·stride` with the `(K·C) × D` weights, `D` output
-//! channels. So `y = X · w` where row `l` of `X` begins `stride · C` after row `l − 1`: nothing is
-//! copied. A linear layer is the convolution whose kernel is the whole signal: then the batch takes
-//! the place of the length.
+//! `B` samples, `L` points, `C` input and `D` output channels, `K` taps; numbers of channels are
+//! padded to whole panels, except for a signal's single channel. Weights lie in panels of output
+//! channels, `[D/32][K·C][32]`: row `k·C + c` of a panel holds tap `k` of input channel `c`.
+//!
+//! A convolution with stride `s` is one with stride 1 on rows joined in groups of `s`, with
+//! `⌈K/s⌉` taps on `s·C` channels (polyphase); both algorithms use it backward, the spectral one
+//! forward too.
 
-use rayon::prelude::*;
-
-use super::gemm::{View, multiply};
+use super::dense::Dense;
+use super::direct::Direct;
 use super::isa::Isa;
-use super::normalize::Moments;
-
-/// Output points per piece of work, and per set of moments.
-const PIECE: usize = 256;
-/// Sums over samples are taken in at most this many groups, then over the groups in their order.
-const GROUPS: usize = 8;
-/// Columns per piece of a linear layer's product.
-const COLUMNS: usize = 128;
-/// Rows per piece of a linear layer's weight gradient.
-const ROWS: usize = 256;
+use super::product::PANEL;
+use super::rows::{Gradient, Input, Strip};
+use super::spectral::Spectral;
 
 /// The shapes of one convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Geometry {
-    /// Input channels, `C`.
-    pub(crate) inputs: usize,
-    /// Rows of the input, padding included, `Lp`.
-    pub(crate) padded: usize,
-    /// Output channels, `D`.
-    pub(crate) outputs: usize,
-    /// Output points, `L`.
-    pub(crate) length: usize,
+    /// `(L, C)` before the convolution, its stride and padding.
+    pub(crate) input: Strip,
+    /// `(L, D)` after it.
+    pub(crate) output: Strip,
     /// Taps, `K`.
     pub(crate) kernel: usize,
-    /// Input rows from one output point to the next.
-    pub(crate) stride: usize,
 }
 
 impl Geometry {
-    /// Values of a padded input sample.
-    pub(crate) fn input_size(&self) -> usize {
-        self.padded * self.inputs
+    /// The convolution of rows of `channels.0` values to rows of `channels.1` values.
+    pub(crate) fn new(
+        length: usize,
+        channels: (usize, usize),
+        (kernel, stride, padding): (usize, usize, usize),
+    ) -> Self {
+        Self {
+            input: Strip { length, channels: channels.0, stride, padding },
+            output: Strip {
+                length: (length + 2 * padding - kernel) / stride + 1,
+                channels: channels.1,
+                stride: 1,
+                padding: 0,
+            },
+            kernel,
+        }
     }
 
-    /// Values of an output sample.
-    pub(crate) fn output_size(&self) -> usize {
-        self.length * self.outputs
+    /// Taps on joined rows.
+    pub(crate) fn taps(&self) -> usize {
+        self.kernel.div_ceil(self.input.stride)
     }
 
-    /// Number of weights.
+    /// Rows of a panel of weights.
+    pub(crate) fn weight_rows(&self) -> usize {
+        self.kernel * self.input.channels
+    }
+
+    /// Number of weights, padding included.
     pub(crate) fn weights(&self) -> usize {
-        self.kernel * self.inputs * self.outputs
+        self.weight_rows() * self.output.channels
     }
 
-    /// Pieces of an output sample, each with its own moments.
-    pub(crate) fn pieces(&self) -> usize {
-        self.length.div_ceil(PIECE)
+    /// Values of a joined input row, in whole panels.
+    pub(crate) fn joined(&self) -> usize {
+        self.input.width().next_multiple_of(PANEL)
     }
 
-    /// Output points of piece `i` of a sample.
-    pub(crate) fn piece_length(&self, i: usize) -> usize {
-        PIECE.min(self.length - i * PIECE)
+    /// Number of weights of the convolution that takes output gradients to input gradients.
+    pub(crate) fn transposed(&self) -> usize {
+        self.taps() * self.output.channels * self.joined()
+    }
+}
+
+/// Which algorithm to use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Choice {
+    /// The one that the cost model prefers, per layer.
+    #[default]
+    Cheapest,
+    /// Matrix products on overlapping rows.
+    Direct,
+    /// Products of spectra of tiles of so many rows, where the kernel fits.
+    Spectral(usize),
+}
+
+/// A map of rows to rows with an algorithm.
+#[derive(Clone, Debug)]
+pub(crate) enum Conv {
+    Direct(Direct),
+    Spectral(Spectral),
+    Dense(Dense),
+}
+
+/// Memory for the passes of a map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// Values that a pass works in.
+    pub(crate) scratch: usize,
+    /// Values of the prepared weights.
+    pub(crate) prepared: usize,
+    /// Numbers in double precision that statistics are gathered in.
+    pub(crate) records: usize,
+}
+
+impl Needs {
+    /// The same where prepared weights are kept elsewhere.
+    pub(crate) fn without_prepared(self) -> Self {
+        Self { prepared: 0, ..self }
     }
 
-    /// Whether one output point covers the whole input: a linear layer.
-    fn is_dense(&self) -> bool {
-        self.length == 1 && self.kernel == self.padded
-    }
-
-    /// Values of scratch memory that the passes of a batch need.
-    pub(crate) fn scratch(&self, batch: usize) -> usize {
-        if self.is_dense() {
-            let padded = |columns: usize| columns.next_multiple_of(COLUMNS) * batch;
-            padded(self.outputs).max(padded(self.input_size()))
-        } else {
-            GROUPS.min(batch) * self.weights()
+    pub(crate) fn or_larger(self, other: Self) -> Self {
+        Self {
+            scratch: self.scratch.max(other.scratch),
+            prepared: self.prepared.max(other.prepared),
+            records: self.records.max(other.records),
         }
     }
 }
 
-/// `y = x * w`: `x (B, Lp, C)`, `w (K, C, D)`, `y (B, L, D)`. With `moments`
-/// (`B · pieces · 2D` values) also mean and squared deviations of every piece of the output.
-pub(crate) fn forward(
-    isa: Isa,
-    g: Geometry,
-    (x, w): (&[f32], &[f32]),
-    y: &mut [f32],
-    moments: Option<&mut [f32]>,
-    scratch: &mut [f32],
-) {
-    let batch = y.len() / g.output_size();
-    let inputs = g.kernel * g.inputs;
-    let right = View { values: w, rows: g.outputs, cols: 1 };
-    if g.is_dense() {
-        let left = View { values: x, rows: inputs, cols: 1 };
-        by_columns((batch, g.outputs, inputs), y, left, right, scratch);
-        if let Some(moments) = moments {
-            let rows = y.par_chunks(g.outputs).zip(moments.par_chunks_mut(2 * g.outputs));
-            rows.for_each(|(rows, moments)| isa.run(Moments { rows, moments }));
-        }
-        return;
-    }
-    let piece = |n: usize, i: usize, y: &mut [f32]| {
-        let start = n * g.input_size() + i * PIECE * g.stride * g.inputs;
-        let left = View { values: &x[start..], rows: g.stride * g.inputs, cols: 1 };
-        let points = y.len() / g.outputs;
-        multiply((points, g.outputs, inputs), (y, g.outputs), false, left, right);
-    };
-    let samples = y.par_chunks_mut(g.output_size()).enumerate();
-    match moments {
-        None => samples.for_each(|(n, y)| {
-            let pieces = y.par_chunks_mut(PIECE * g.outputs).enumerate();
-            pieces.for_each(|(i, y)| piece(n, i, y));
-        }),
-        Some(moments) => {
-            let moments = moments.par_chunks_mut(g.pieces() * 2 * g.outputs);
-            samples.zip(moments).for_each(|((n, y), moments)| {
-                let pieces = y.par_chunks_mut(PIECE * g.outputs).enumerate();
-                let moments = moments.par_chunks_mut(2 * g.outputs);
-                pieces.zip(moments).for_each(|((i, y), moments)| {
-                    piece(n, i, y);
-                    isa.run(Moments { rows: y, moments });
-                });
-            });
-        }
-    }
+/// Where a gradient of an input goes.
+pub(crate) struct InputTarget<'a> {
+    /// `(B, L, C)`, written.
+    pub(crate) dx: &'a mut [f32],
+    /// With the mean of every channel: `dx` becomes the gradient before the ReLU through which
+    /// the input was read, and `records` gets `[Σ du | Σ du · (y − mean)]` records.
+    pub(crate) below: Option<(&'a [f32], &'a mut [f64])>,
 }
 
-/// `dw += ∂loss/∂w`: the sum over samples and output points of `x ⊗ dy`.
-pub(crate) fn backward_weights(
-    g: Geometry,
-    (x, dy): (&[f32], &[f32]),
-    dw: &mut [f32],
-    scratch: &mut [f32],
-) {
-    let batch = dy.len() / g.output_size();
-    let inputs = g.kernel * g.inputs;
-    if g.is_dense() {
-        let right = View { values: dy, rows: g.outputs, cols: 1 };
-        dw.par_chunks_mut(ROWS * g.outputs).enumerate().for_each(|(i, dw)| {
-            let left = View { values: &x[i * ROWS..], rows: 1, cols: inputs };
-            let rows = dw.len() / g.outputs;
-            multiply((rows, g.outputs, batch), (dw, g.outputs), true, left, right);
-        });
-        return;
-    }
-    let samples = batch.div_ceil(GROUPS);
-    let groups = batch.div_ceil(samples);
-    let sums = &mut scratch[..groups * g.weights()];
-    sums.par_chunks_mut(g.weights()).enumerate().for_each(|(group, sum)| {
-        for n in group * samples..batch.min((group + 1) * samples) {
-            let (x, dy) = (&x[n * g.input_size()..], &dy[n * g.output_size()..]);
-            let left = View { values: x, rows: 1, cols: g.stride * g.inputs };
-            let right = View { values: dy, rows: g.outputs, cols: 1 };
-            let add = n > group * samples;
-            multiply((inputs, g.outputs, g.length), (sum, g.outputs), add, left, right);
+impl Conv {
+    /// A convolution with the algorithm of choice, for batches of about this size.
+    pub(crate) fn new(geometry: Geometry, choice: Choice, batch: usize) -> Self {
+        match best(&geometry, choice, batch) {
+            Some(points) => Self::Spectral(Spectral::new(geometry, points)),
+            None => Self::Direct(Direct { geometry }),
         }
-    });
-    let sums = &*sums;
-    dw.par_chunks_mut(1 << 12).enumerate().for_each(|(i, dw)| {
-        for sum in sums.chunks_exact(g.weights()) {
-            for (dw, sum) in dw.iter_mut().zip(&sum[i << 12..]) {
-                *dw += sum;
+    }
+
+    /// Its shapes, unless it is a linear layer.
+    pub(crate) fn geometry(&self) -> Option<Geometry> {
+        match self {
+            Self::Direct(direct) => Some(direct.geometry),
+            Self::Spectral(spectral) => Some(spectral.geometry),
+            Self::Dense(_) => None,
+        }
+    }
+
+    /// Its algorithm.
+    pub(crate) fn choice(&self) -> Choice {
+        match self {
+            Self::Direct(_) | Self::Dense(_) => Choice::Direct,
+            Self::Spectral(spectral) => Choice::Spectral(spectral.points),
+        }
+    }
+
+    /// Memory that passes of this batch need.
+    pub(crate) fn needs(&self, batch: usize, learns: bool) -> Needs {
+        match self {
+            Self::Direct(direct) => direct.needs(batch, learns),
+            Self::Spectral(spectral) => spectral.needs(batch, learns),
+            Self::Dense(dense) => dense.needs(batch, learns),
+        }
+    }
+
+    /// Makes of the weights what [`forward`](Self::forward) reads, if that is something else.
+    pub(crate) fn prepare(&self, isa: Isa, weights: &[f32], prepared: &mut [f32]) {
+        if let Self::Spectral(spectral) = self {
+            spectral.prepare(isa, weights, prepared);
+        }
+    }
+
+    /// Values that [`prepare`](Self::prepare) writes.
+    pub(crate) fn prepared(&self) -> usize {
+        match self {
+            Self::Spectral(spectral) => spectral.prepared(),
+            Self::Direct(_) | Self::Dense(_) => 0,
+        }
+    }
+
+    /// Makes of the weights what [`backward`](Self::backward) reads for the input's gradient.
+    pub(crate) fn prepare_backward(
+        &self,
+        isa: Isa,
+        weights: &[f32],
+        prepared: &mut [f32],
+        scratch: &mut [f32],
+    ) {
+        match self {
+            Self::Direct(direct) => direct.prepare_backward(weights, prepared),
+            Self::Spectral(spectral) => {
+                spectral.prepare_backward(isa, weights, prepared, scratch);
+            }
+            Self::Dense(_) => {}
+        }
+    }
+
+    /// `y` of the input, without bias; returns the number of records `[count | mean | squared
+    /// deviations]` of the output, `1 + 2 D` numbers each, if there are `records`.
+    pub(crate) fn forward(
+        &self,
+        isa: Isa,
+        input: Input<'_>,
+        weights: (&[f32], &[f32]),
+        y: &mut [f32],
+        records: Option<&mut [f64]>,
+        scratch: &mut [f32],
+    ) -> usize {
+        match self {
+            Self::Direct(direct) => direct.forward(isa, input, weights.0, y, records, scratch),
+            Self::Spectral(spectral) => {
+                spectral.forward(isa, input, weights.1, y, records, scratch)
+            }
+            Self::Dense(dense) => dense.forward(isa, input, weights.0, y, records),
+        }
+    }
+
+    /// Adds to `dw` and writes `dx`, where wanted; returns the number of records of the sums,
+    /// `2 C` numbers each, where wanted.
+    pub(crate) fn backward(
+        &self,
+        isa: Isa,
+        (input, gradient): (Input<'_>, Gradient<'_>),
+        weights: (&[f32], &[f32]),
+        dw: Option<&mut [f32]>,
+        dx: Option<InputTarget<'_>>,
+        scratch: &mut [f32],
+    ) -> usize {
+        match self {
+            Self::Direct(direct) => {
+                direct.backward(isa, (input, gradient), weights.1, dw, dx, scratch)
+            }
+            Self::Spectral(spectral) => {
+                spectral.backward(isa, (input, gradient), weights.1, dw, dx, scratch)
+            }
+            Self::Dense(dense) => {
+                dense.backward(isa, (input, gradient), weights.0, dw, dx, scratch);
+                0
             }
         }
-    });
-}
-
-/// `dx = ∂loss/∂x`, `(B, Lp, C)`, padding included.
-///
-/// For every `stride` consecutive taps the rows `l·stride…` of `dx` that they touch are the
-/// rows of one matrix without overlap, so each such group of taps is one product added to it.
-pub(crate) fn backward_input(
-    g: Geometry,
-    (dy, w): (&[f32], &[f32]),
-    dx: &mut [f32],
-    scratch: &mut [f32],
-) {
-    let batch = dy.len() / g.output_size();
-    if g.is_dense() {
-        let left = View { values: dy, rows: g.outputs, cols: 1 };
-        let right = View { values: w, rows: 1, cols: g.outputs };
-        by_columns((batch, g.input_size(), g.outputs), dx, left, right, scratch);
-        return;
     }
-    dx.par_chunks_mut(g.input_size()).zip(dy.par_chunks(g.output_size())).for_each(|(dx, dy)| {
-        dx.fill(0.0);
-        let left = View { values: dy, rows: g.outputs, cols: 1 };
-        for tap in (0..g.kernel).step_by(g.stride) {
-            let columns = g.stride.min(g.kernel - tap) * g.inputs;
-            let w = &w[tap * g.inputs * g.outputs..];
-            let right = View { values: w, rows: 1, cols: g.outputs };
-            let out = (&mut dx[tap * g.inputs..], g.stride * g.inputs);
-            multiply((g.length, columns, g.outputs), out, true, left, right);
-        }
-    });
 }
 
-/// `out (m × n) = left · right` by pieces of columns, gathered in `scratch`.
-fn by_columns(
-    (m, n, k): (usize, usize, usize),
-    out: &mut [f32],
-    left: View<'_>,
-    right: View<'_>,
-    scratch: &mut [f32],
-) {
-    let pieces = n.div_ceil(COLUMNS);
-    let scratch = &mut scratch[..pieces * m * COLUMNS];
-    scratch.par_chunks_mut(m * COLUMNS).enumerate().for_each(|(i, piece)| {
-        let columns = COLUMNS.min(n - i * COLUMNS);
-        let right = View { values: &right.values[i * COLUMNS * right.cols..], ..right };
-        multiply((m, columns, k), (piece, COLUMNS), false, left, right);
-    });
-    let scratch = &*scratch;
-    out.par_chunks_mut(n).enumerate().for_each(|(row, out)| {
-        for (i, out) in out.chunks_mut(COLUMNS).enumerate() {
-            out.copy_from_slice(&scratch[(i * m + row) * COLUMNS..][..out.len()]);
+/// What reading or writing one channel of one row of a tile costs, transform included, in
+/// multiplications; for tiles of 16, 32 and 64 rows. Measured by `cargo bench --bench layers`.
+const TRANSFORM: [(usize, f64); 3] = [(16, 26.0), (32, 28.0), (64, 32.0)];
+/// What it costs to read a prepared weight from memory, in multiplications: a core multiplies 120
+/// times in the nanosecond in which it reads 3 of them.
+const WEIGHT: f64 = 40.0;
+
+/// Cost of a batch's forward pass in multiplications; none where the algorithm does not fit.
+pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f64> {
+    let (width, outputs, batch) = (g.input.width(), g.output.channels, batch as f64);
+    match choice {
+        Choice::Cheapest => None,
+        Choice::Direct => {
+            let weights = g.weights() as f64;
+            Some(weights * (batch * g.output.length as f64 + WEIGHT))
         }
-    });
+        Choice::Spectral(points) => {
+            let (_, transform) = TRANSFORM.into_iter().find(|(size, _)| *size == points)?;
+            if !g.input.channels.is_multiple_of(PANEL) || g.taps() > points / 2 {
+                return None;
+            }
+            let tiles = batch * g.output.length.div_ceil(points + 1 - g.taps()) as f64;
+            let products = ((3 * points / 2 - 1) * width * outputs) as f64;
+            let transforms = transform * (points * (width + outputs)) as f64;
+            let weights = (points * width * outputs) as f64;
+            Some(tiles * (products + transforms) + weights * WEIGHT)
+        }
+    }
+}
+
+/// Tile length of the algorithm to use, or none for the direct one.
+fn best(g: &Geometry, choice: Choice, batch: usize) -> Option<usize> {
+    match choice {
+        Choice::Direct => None,
+        Choice::Spectral(points) => predicted(g, choice, batch).map(|_| points),
+        Choice::Cheapest => {
+            let cost = |points| Some((points, predicted(g, Choice::Spectral(points), batch)?));
+            let costs = TRANSFORM.into_iter().filter_map(|(points, _)| cost(points));
+            let cheapest = costs.min_by(|a, b| a.1.total_cmp(&b.1))?;
+            (Some(cheapest.1) < predicted(g, Choice::Direct, batch)).then_some(cheapest.0)
+        }
+    }
 }
