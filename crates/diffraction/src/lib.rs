@@ -13,6 +13,7 @@ mod element;
 mod grid;
 pub mod lattice;
 mod pattern;
+pub mod profile;
 pub mod simulate;
 pub mod structure;
 pub mod symmetry;

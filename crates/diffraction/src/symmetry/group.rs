@@ -111,6 +111,19 @@ impl Symmetry {
         })
     }
 
+    /// The reflections equivalent to one, Friedel opposites included.
+    pub(crate) fn family(&self, hkl: [i32; 3]) -> Vec<[i32; 3]> {
+        let mut members = Vec::with_capacity(2 * self.cosets.len());
+        for operation in &self.cosets {
+            let r = operation.rotation.map(|row| row.map(i32::from));
+            let image: [i32; 3] = std::array::from_fn(|j| (0..3).map(|i| hkl[i] * r[i][j]).sum());
+            members.extend([image, image.map(|x| -x)]);
+        }
+        members.sort_unstable();
+        members.dedup();
+        members
+    }
+
     /// Whether every linear part keeps a lattice's metric tensor, to one part in 10⁷.
     pub(crate) fn keeps(&self, metric: [[f64; 3]; 3]) -> bool {
         let scale = metric[0][0].max(metric[1][1]).max(metric[2][2]);
