@@ -166,15 +166,17 @@ mod tests {
         ) {
             let lattice = Lattice::from_parameters(lengths, angles).expect("a lattice");
             let (back_lengths, back_angles) = lattice.parameters();
-            for i in 0..3 {
-                prop_assert!((lengths[i] - back_lengths[i]).abs() < 1e-9);
-                prop_assert!((angles[i] - back_angles[i]).abs() < 1e-7);
+            for (length, back) in lengths.iter().zip(back_lengths) {
+                prop_assert!((length - back).abs() < 1e-9);
+            }
+            for (angle, back) in angles.iter().zip(back_angles) {
+                prop_assert!((angle - back).abs() < 1e-7);
             }
             // G · G* = 1.
             let (g, r) = (lattice.metric(), lattice.reciprocal_metric());
-            for i in 0..3 {
+            for (i, row) in g.iter().enumerate() {
                 for j in 0..3 {
-                    let product: f64 = (0..3).map(|k| g[i][k] * r[k][j]).sum();
+                    let product: f64 = row.iter().zip(r).map(|(g, r)| g * r[j]).sum();
                     prop_assert!((product - f64::from(u8::from(i == j))).abs() < 1e-8);
                 }
             }

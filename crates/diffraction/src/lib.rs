@@ -8,6 +8,7 @@
 //! Angles are degrees two-theta, lengths ångström, intensities non-negative. Nothing here learns,
 //! and nothing draws random numbers: where noise is wanted, the caller hands in the uniform draws.
 
+pub mod batch;
 pub mod cif;
 mod element;
 mod grid;

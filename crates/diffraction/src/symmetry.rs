@@ -7,4 +7,4 @@ mod space_group;
 pub use group::Symmetry;
 pub(crate) use operation::wrap;
 pub use operation::{Operation, OperationError};
-pub use space_group::{SpaceGroupHint, space_group_operations};
+pub use space_group::{SpaceGroupHint, space_group_operations, space_group_settings};

@@ -68,22 +68,37 @@ fn charge(rest: &str) -> Option<f64> {
 
 /// The elements of a chemical formula such as `Li2 (C O3)`.
 pub(super) fn formula_elements(formula: &str) -> Vec<Element> {
-    let bytes = formula.as_bytes();
-    let mut elements = Vec::new();
-    let mut at = 0;
-    while at < bytes.len() {
-        if !bytes[at].is_ascii_uppercase() {
-            at += 1;
-            continue;
+    symbols(formula).map(|(element, _)| element).collect()
+}
+
+/// The amounts of a formula without brackets, such as `Li1.5 Al0.5 Ti1.5 P3 O12`.
+pub(super) fn formula_amounts(formula: &str) -> Option<Vec<(Element, f64)>> {
+    if formula.contains(['(', '[', '{', '*', 'x', ',']) {
+        return None;
+    }
+    let mut amounts: Vec<(Element, f64)> = Vec::new();
+    for (element, rest) in symbols(formula) {
+        let digits = rest.bytes().take_while(|b| b.is_ascii_digit() || *b == b'.').count();
+        let amount: f64 = if digits == 0 { 1.0 } else { rest[..digits].parse().ok()? };
+        match amounts.iter_mut().find(|(known, _)| *known == element) {
+            Some((_, known)) => *known += amount,
+            None => amounts.push((element, amount)),
         }
+    }
+    (!amounts.is_empty()).then_some(amounts)
+}
+
+/// The elements of a formula, each with the text behind its symbol.
+fn symbols(formula: &str) -> impl Iterator<Item = (Element, &str)> {
+    let bytes = formula.as_bytes();
+    let capitals = (0..bytes.len()).filter(move |&at| bytes[at].is_ascii_uppercase());
+    capitals.filter_map(move |at| {
         let is_two = bytes.get(at + 1).is_some_and(u8::is_ascii_lowercase);
         let end = at + 1 + usize::from(is_two);
         let symbol = &formula[at..end];
-        let element = Element::from_symbol(if matches!(symbol, "D" | "T") { "H" } else { symbol });
-        elements.extend(element);
-        at = end;
-    }
-    elements
+        let symbol = if matches!(symbol, "D" | "T") { "H" } else { symbol };
+        Element::from_symbol(symbol).map(|element| (element, &formula[end..]))
+    })
 }
 
 #[cfg(test)]

@@ -3,8 +3,9 @@
 use super::atoms;
 use super::document::{Block, Document, decode, parse_number};
 use super::error::CifError;
-use crate::symmetry::{Operation, SpaceGroupHint, space_group_operations};
-use crate::{Lattice, Structure};
+use super::species::formula_amounts;
+use crate::symmetry::{Operation, SpaceGroupHint, space_group_settings};
+use crate::{Element, Lattice, Structure};
 
 const LENGTHS: [&str; 3] = ["_cell_length_a", "_cell_length_b", "_cell_length_c"];
 const ANGLES: [&str; 3] = ["_cell_angle_alpha", "_cell_angle_beta", "_cell_angle_gamma"];
@@ -41,10 +42,44 @@ fn read_block(document: &Document<'_>, block: &Block<'_>) -> Result<Option<Struc
         numbers(document, block, ANGLES, Some(90.0))?,
     )
     .map_err(|source| CifError::Cell { block: name(), source })?;
-    let operations = operations(document, block, &lattice)?;
-    Structure::from_asymmetric_unit(block.name.to_owned(), lattice, &atoms, &operations)
-        .map(Some)
-        .map_err(|source| CifError::Atoms { block: name(), source })
+    let build = |operations: &[Operation]| {
+        Structure::from_asymmetric_unit(block.name.to_owned(), lattice, &atoms, operations)
+            .map_err(|source| CifError::Atoms { block: name(), source })
+    };
+    let settings = operations(document, block, &lattice)?;
+    // A named group may leave the origin open: then the file's formula decides, if it can.
+    let formula = block.item(&["_chemical_formula_sum"]).and_then(|f| formula_amounts(f.text));
+    if let (Some(formula), true) = (formula, settings.len() > 1) {
+        let fitting = settings.iter().find_map(|operations| {
+            build(operations).ok().filter(|structure| has_formula(structure, &formula))
+        });
+        if fitting.is_some() {
+            return Ok(fitting);
+        }
+    }
+    build(&settings[0]).map(Some)
+}
+
+/// How far the ratio of an element's amount in the cell to that in the formula may be from the
+/// others', relatively: what forgives rounded occupancies.
+const SAME_RATIO: f64 = 0.02;
+
+/// Whether a cell holds the elements of a formula in its proportions; hydrogen, which many files
+/// leave out, does not count.
+fn has_formula(structure: &Structure, formula: &[(Element, f64)]) -> bool {
+    let composition = structure.composition();
+    let ratios: Option<Vec<f64>> = formula
+        .iter()
+        .filter(|(element, amount)| element.number() != 1 && *amount > 0.0)
+        .map(|(element, amount)| {
+            let found = composition.iter().find(|(known, _)| known == element);
+            found.map(|(_, in_cell)| in_cell / amount)
+        })
+        .collect();
+    let Some(ratios) = ratios else { return false };
+    let (least, most) =
+        ratios.iter().fold((f64::MAX, 0.0_f64), |(l, m), &ratio| (l.min(ratio), m.max(ratio)));
+    most - least <= SAME_RATIO * most
 }
 
 /// Three numbers of the cell; angles that are not given are right ones.
@@ -68,12 +103,13 @@ fn numbers(
     Ok(found)
 }
 
-/// The operations of a block: those it lists, else those of the group it names, else the identity.
+/// The operations of a block: those it lists, else those of the settings of the group it names, else
+/// the identity; at least one set.
 fn operations(
     document: &Document<'_>,
     block: &Block<'_>,
     lattice: &Lattice,
-) -> Result<Vec<Operation>, CifError> {
+) -> Result<Vec<Vec<Operation>>, CifError> {
     let listed = block.find_loop(&OPERATIONS).and_then(|table| {
         let column = table.column(&OPERATIONS)?;
         Some(table.rows().map(move |row| &row[column]).collect::<Vec<_>>())
@@ -82,7 +118,7 @@ fn operations(
     let listed: Vec<_> =
         listed.unwrap_or_default().into_iter().filter(|value| !value.is_absent()).collect();
     if !listed.is_empty() {
-        return listed
+        let read: Result<Vec<Operation>, CifError> = listed
             .into_iter()
             .map(|value| {
                 Operation::parse(value.text).map_err(|error| CifError::Operation {
@@ -91,16 +127,18 @@ fn operations(
                 })
             })
             .collect();
+        return Ok(vec![read?]);
     }
     let text = |tags: &[&str]| block.item(tags).filter(|v| !v.is_absent()).map(|v| v.text.trim());
     let number = text(&NUMBER).and_then(parse_number).map(|n| n as i32);
     let (hall, hermann_mauguin) = (text(&HALL), text(&HERMANN_MAUGUIN));
     let hint = SpaceGroupHint { hall, hermann_mauguin, number };
     let named = hall.or(hermann_mauguin).map(str::to_owned).or(number.map(|n| n.to_string()));
-    match (space_group_operations(hint, lattice), named) {
-        (Some(operations), _) => Ok(operations),
-        (None, None) => Ok(vec![Operation::IDENTITY]),
-        (None, Some(found)) => {
+    let settings = space_group_settings(hint, lattice);
+    match named {
+        _ if !settings.is_empty() => Ok(settings),
+        None => Ok(vec![vec![Operation::IDENTITY]]),
+        Some(found) => {
             let block = block.name.chars().take(60).collect();
             Err(CifError::SpaceGroup { block, found: found.chars().take(60).collect() })
         }
@@ -128,6 +166,23 @@ mod tests {
         let number = ROCKSALT
             .replace("_symmetry_space_group_name_H-M 'F m -3 m'", "_space_group.IT_number 225");
         assert_eq!(read(number.as_bytes()).expect("a structure")[0], by_name);
+    }
+
+    #[test]
+    fn the_formula_decides_where_the_symbol_leaves_the_origin_open() {
+        // Silicon in either origin choice of Fd-3m, and spinel's oxygen with it.
+        let spinel = |tetrahedral: &str, octahedral: &str, oxygen: &str| {
+            let text = format!(
+                "data_x _cell_length_a 8.08 _cell_length_b 8.08 _cell_length_c 8.08\n\
+                 _chemical_formula_sum 'Al2 Mg O4' _symmetry_space_group_name_H-M 'F d -3 m'\n\
+                 loop_ _atom_site_label _atom_site_fract_x _atom_site_fract_y _atom_site_fract_z\n\
+                 Mg1 {tetrahedral} {tetrahedral} {tetrahedral}\n\
+                 Al1 {octahedral} {octahedral} {octahedral} O1 {oxygen} {oxygen} {oxygen}\n"
+            );
+            read(text.as_bytes()).expect("a structure").remove(0).formula()
+        };
+        assert_eq!(spinel("0.125", "0.5", "0.2624"), "Mg8Al16O32");
+        assert_eq!(spinel("0", "0.625", "0.3874"), "Mg8Al16O32");
     }
 
     #[test]

@@ -77,11 +77,6 @@ impl Line {
         }
     }
 
-    /// The full width at half maximum, degrees.
-    pub(super) fn fwhm(&self) -> f64 {
-        self.fwhm
-    }
-
     /// The height at a distance from the centre, per degree.
     pub(super) fn at(&self, distance: f64) -> f64 {
         let x = 2.0 * distance / self.fwhm;
@@ -117,11 +112,11 @@ mod tests {
         fn lines_have_unit_area_and_their_width(instrument in 0.01_f64..0.5, sample in 0.001_f64..0.5) {
             for shape in shapes() {
                 let line = Line::new(shape, instrument, sample);
-                let step = line.fwhm() / 100.0;
+                let step = line.fwhm / 100.0;
                 let area: f64 = (-200_000..=200_000).map(|i| line.at(f64::from(i) * step) * step).sum();
                 // A Lorentzian keeps 0.03 % of its area beyond 1000 widths.
                 prop_assert!((area - 1.0).abs() < 1e-3, "{shape:?}: {area}");
-                let half = line.at(line.fwhm() / 2.0) / line.at(0.0);
+                let half = line.at(line.fwhm / 2.0) / line.at(0.0);
                 prop_assert!((half - 0.5).abs() < 1e-9);
                 prop_assert!(line.at(line.reach()) <= 1.01 * TAIL * line.at(0.0));
             }

@@ -45,8 +45,8 @@ impl FormFactors {
             Self::WaasmaierKirfel => {
                 let p = &WAASMAIER_KIRFEL[row];
                 let mut sum = p[5];
-                for i in 0..5 {
-                    sum += p[i] * (-p[6 + i] * s_squared).exp();
+                for (a, b) in p[..5].iter().zip(&p[6..]) {
+                    sum += a * (-b * s_squared).exp();
                 }
                 sum
             }

@@ -13,7 +13,7 @@ pub struct Peak {
     pub intensity: f64,
     /// The spacing of the lattice planes, Å.
     pub d: f64,
-    /// Indices of one of the reflections, of the one with the largest spacing.
+    /// Indices of the largest of the reflections, first by h, then by k, then by l.
     pub hkl: [i32; 3],
     /// How many reflections add up.
     pub multiplicity: u32,
@@ -37,6 +37,7 @@ pub fn simulate(structure: &Structure, recipe: &Recipe) -> Result<Vec<Peak>, Sim
             Some(peak) if two_theta - peak.two_theta < recipe.merge_within => {
                 peak.intensity += intensity;
                 peak.multiplicity += reflection.multiplicity;
+                peak.hkl = peak.hkl.max(reflection.hkl);
             }
             _ => peaks.push(Peak {
                 two_theta,

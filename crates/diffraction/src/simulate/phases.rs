@@ -38,9 +38,10 @@ impl Powers {
             let high = (power - power / 2) * atoms..(power - power / 2 + 1) * atoms;
             let (c1, s1) = (&cos_known[low.clone()], &sin_known[low]);
             let (c2, s2) = (&cos_known[high.clone()], &sin_known[high]);
-            for at in 0..atoms {
-                cos_new[at] = c1[at] * c2[at] - s1[at] * s2[at];
-                sin_new[at] = c1[at] * s2[at] + s1[at] * c2[at];
+            let new = cos_new.iter_mut().zip(sin_new).take(atoms);
+            for (at, (cos, sin)) in new.enumerate() {
+                *cos = c1[at] * c2[at] - s1[at] * s2[at];
+                *sin = c1[at] * s2[at] + s1[at] * c2[at];
             }
         }
         Self { atoms, cos, sin }
@@ -121,10 +122,11 @@ impl<'a> Row<'a> {
         }
         let (cos, sin) = self.powers[1].of(k.unsigned_abs() as usize);
         let sign = if k < 0 { -1.0 } else { 1.0 };
-        for at in 0..wc.len() {
+        let sums = self.real.iter_mut().zip(&mut self.imaginary);
+        for (at, (real, imaginary)) in sums.enumerate() {
             let sin = sign * sin[at];
-            self.real[at] = wc[at] * cos[at] - ws[at] * sin;
-            self.imaginary[at] = wc[at] * sin + ws[at] * cos[at];
+            *real = wc[at] * cos[at] - ws[at] * sin;
+            *imaginary = wc[at] * sin + ws[at] * cos[at];
         }
     }
 
@@ -150,14 +152,18 @@ fn products(real: &[f64], imaginary: &[f64], cos: &[f64], sin: &[f64]) -> [f64; 
     let (real, imaginary) = (real.as_chunks::<LANES>().0, imaginary.as_chunks::<LANES>().0);
     let (cos, sin) = (cos.as_chunks::<LANES>().0, sin.as_chunks::<LANES>().0);
     for (((r, i), c), s) in real.iter().zip(imaginary).zip(cos).zip(sin) {
-        for lane in 0..LANES {
-            sums[0][lane] += r[lane] * c[lane];
-            sums[1][lane] += i[lane] * s[lane];
-            sums[2][lane] += r[lane] * s[lane];
-            sums[3][lane] += i[lane] * c[lane];
-        }
+        add_products(&mut sums[0], r, c);
+        add_products(&mut sums[1], i, s);
+        add_products(&mut sums[2], r, s);
+        add_products(&mut sums[3], i, c);
     }
     sums.map(|lanes| (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]))
+}
+
+fn add_products(sums: &mut [f64; LANES], a: &[f64; LANES], b: &[f64; LANES]) {
+    for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
+        *sum += a * b;
+    }
 }
 
 #[cfg(test)]

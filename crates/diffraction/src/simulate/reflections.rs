@@ -29,7 +29,7 @@ const SAME_SHELL: f64 = 1e-13;
 /// A family of symmetry-equivalent reflections; of ±(hkl) when no symmetry is known.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Reflection {
-    /// One member.
+    /// The largest member, first by h, then by k, then by l.
     pub hkl: [i32; 3],
     /// How many members the family has, Friedel opposites included.
     pub multiplicity: u32,
@@ -131,7 +131,7 @@ pub fn reflections(
         let groups = factors.len();
         let sums = &sums[at * groups..(at + 1) * groups];
         let f_squared = cells * cells * mean_square(&factors, sums);
-        let Representative { hkl, members, .. } = representatives[at];
+        let Representative { largest: hkl, members, .. } = representatives[at];
         Reflection { hkl, multiplicity: 2 * members, g_squared, f_squared }
     });
     Ok(found.collect())
@@ -303,7 +303,10 @@ fn roots(a: f64, b: f64, c: f64) -> (i32, i32) {
 
 /// The member that stands for a family.
 struct Representative {
+    /// The first in the order of the walk: the one whose structure factor is computed.
     hkl: [i32; 3],
+    /// The largest, first by h, then k, then l: the one to name the family by.
+    largest: [i32; 3],
     /// Members in the half of reciprocal space that is walked.
     members: u32,
     g_squared: f64,
@@ -334,20 +337,24 @@ fn walk(sphere: &Sphere, symmetry: &Symmetry, limits: [usize; 3]) -> Vec<Represe
             for l in (if h == 0 && k == 0 { 1 } else { l_min })..=l_max {
                 let hkl = [h, k, l];
                 let g_squared = sphere.g_squared(hkl);
-                if !(g_squared >= sphere.min && g_squared <= sphere.max)
-                    || is_centred_out(hkl, centring)
+                if !(sphere.min..=sphere.max).contains(&g_squared) || is_centred_out(hkl, centring)
                 {
                     continue;
                 }
-                let members = if rotations.len() > 1 {
+                let mut representative =
+                    Representative { hkl, largest: hkl, members: 1, g_squared };
+                if rotations.len() > 1 {
                     if seen.has(hkl) {
                         continue;
                     }
-                    rotations.iter().filter(|r| seen.mark(positive_half(image(hkl, r)))).count()
-                } else {
-                    1
-                };
-                found.push(Representative { hkl, members: members as u32, g_squared });
+                    representative.members = 0;
+                    for rotation in &rotations {
+                        let member = positive_half(image(hkl, rotation));
+                        representative.members += u32::from(seen.mark(member));
+                        representative.largest = representative.largest.max(member);
+                    }
+                }
+                found.push(representative);
             }
         }
     }

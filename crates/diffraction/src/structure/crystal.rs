@@ -121,9 +121,32 @@ impl Structure {
             .collect()
     }
 
-    /// The chemical formula of the cell, cations as the file orders them, such as `Li8S4`.
+    /// The chemical formula of the cell, elements as the file orders them, such as `Li8S4`.
     #[must_use]
     pub fn formula(&self) -> String {
+        self.formula_of(1.0)
+    }
+
+    /// The formula with the smallest whole numbers, such as `Li2S`; the cell's own where amounts are
+    /// fractions.
+    #[must_use]
+    pub fn reduced_formula(&self) -> String {
+        let whole = |amount: f64| (amount - amount.round()).abs() < 1e-6;
+        let amounts = self.composition();
+        if !amounts.iter().all(|&(_, amount)| whole(amount)) {
+            return self.formula();
+        }
+        let divisor = amounts.iter().fold(0, |divisor, &(_, amount)| {
+            let (mut a, mut b) = (divisor, amount.round() as u64);
+            while b > 0 {
+                (a, b) = (b, a % b);
+            }
+            a
+        });
+        self.formula_of(divisor.max(1) as f64)
+    }
+
+    fn formula_of(&self, divisor: f64) -> String {
         let mut order: Vec<Element> = Vec::new();
         for occupant in self.kinds.iter().flat_map(|kind| &kind.occupants) {
             if !order.contains(&occupant.element) {
@@ -135,7 +158,7 @@ impl Structure {
         for element in order {
             let Some((_, amount)) = amounts.iter().find(|(e, _)| *e == element) else { continue };
             formula += element.symbol();
-            let amount = (amount * 1000.0).round() / 1000.0;
+            let amount = (amount / divisor * 1000.0).round() / 1000.0;
             if amount != 1.0 {
                 formula += &amount.to_string();
             }

@@ -141,7 +141,7 @@ fn check(site: &AsymmetricSite) -> Result<(), ExpandError> {
     let impossible = |quantity, found| {
         Err(ExpandError::Impossible { label: site.label.clone(), quantity, found })
     };
-    if let Some(&found) = site.position.iter().find(|x| !(x.abs() <= 1e3)) {
+    if let Some(&found) = site.position.iter().find(|x| !is_sensible(**x)) {
         return impossible("coordinate", found);
     }
     let occupancy = site.occupant.occupancy;
@@ -149,9 +149,14 @@ fn check(site: &AsymmetricSite) -> Result<(), ExpandError> {
         return impossible("occupancy", occupancy);
     }
     match site.displacement_b {
-        Some(found) if !(found.abs() <= 1e3) => impossible("displacement factor", found),
+        Some(found) if !is_sensible(found) => impossible("displacement factor", found),
         _ => Ok(()),
     }
+}
+
+/// Whether a coordinate or a displacement factor is a number of a possible size.
+fn is_sensible(number: f64) -> bool {
+    number.abs() <= 1e3
 }
 
 /// Equivalent positions modulo the centring, and what shares them.
@@ -208,14 +213,13 @@ struct Nearness<'a> {
 impl Nearness<'_> {
     /// `to − from`, brought near zero by a lattice or centring translation, if both are one atom.
     fn difference(&self, from: [f64; 3], to: [f64; 3], tolerance: f64) -> Option<[f64; 3]> {
-        'shifts: for shift in self.centring {
-            let mut difference = [0.0; 3];
-            for i in 0..3 {
+        for shift in self.centring {
+            let difference: [f64; 3] = std::array::from_fn(|i| {
                 let raw = to[i] + shift[i] - from[i];
-                difference[i] = raw - raw.round();
-                if difference[i].abs() > tolerance {
-                    continue 'shifts;
-                }
+                raw - raw.round()
+            });
+            if difference.iter().any(|d| d.abs() > tolerance) {
+                continue;
             }
             let length = crate::lattice::dot(
                 difference,
@@ -239,8 +243,8 @@ impl Nearness<'_> {
         for operation in cosets {
             let image = operation.apply(site.position);
             if let Some(difference) = self.difference(site.position, image, site.tolerance) {
-                for i in 0..3 {
-                    shift[i] += difference[i];
+                for (sum, d) in shift.iter_mut().zip(difference) {
+                    *sum += d;
                 }
                 count += 1.0;
             }
@@ -296,6 +300,7 @@ mod tests {
         ];
         let spinel = expand("F d -3 m :2", &unit).expect("a structure");
         assert_eq!(spinel.formula(), "Li8Mn16O32");
+        assert_eq!(spinel.reduced_formula(), "LiMn2O4");
         assert_eq!(spinel.sites().len(), 56);
         assert_eq!(spinel.primitive_sites().len(), 14);
         let oxygen = spinel.sites().iter().find(|s| s.kind == 2).expect("oxygen").position;

@@ -91,16 +91,13 @@ impl StructureReader {
     /// # Errors
     /// When the file cannot be read or is none of the formats.
     pub fn open(path: &Path) -> Result<Self, StructureFileError> {
+        if let Some(lines) = Self::open_lines(path)? {
+            return Ok(lines);
+        }
         let path_buf = path.to_path_buf();
         let read_error = |source| StructureFileError::Read { path: path_buf.clone(), source };
         let (file, container) = source::open(path)?;
-        let mut source = BufReader::new(Source::new(file, container).map_err(read_error)?);
-        let head = source.fill_buf().map_err(read_error)?;
-        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
-        if head.trim_ascii_start().starts_with(b"{") {
-            let lines = Some(Lines { source, number: 0, text: Vec::new() });
-            return Ok(Self { path: path_buf, pending: VecDeque::new(), lines });
-        }
+        let source = Source::new(file, container).map_err(read_error)?;
         let mut bytes = Vec::new();
         source.take(MAX_BYTES + 1).read_to_end(&mut bytes).map_err(read_error)?;
         if bytes.len() as u64 > MAX_BYTES {
@@ -108,6 +105,21 @@ impl StructureReader {
         }
         let pending = read_whole(&path_buf, &bytes)?.into();
         Ok(Self { path: path_buf, pending, lines: None })
+    }
+
+    /// Opens a file if it holds lines of JSON, which are streamed; `None` if it holds another format.
+    pub(crate) fn open_lines(path: &Path) -> Result<Option<Self>, StructureFileError> {
+        let path_buf = path.to_path_buf();
+        let read_error = |source| StructureFileError::Read { path: path_buf.clone(), source };
+        let (file, container) = source::open(path)?;
+        let mut source = BufReader::new(Source::new(file, container).map_err(read_error)?);
+        let head = source.fill_buf().map_err(read_error)?;
+        let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
+        if !head.trim_ascii_start().starts_with(b"{") {
+            return Ok(None);
+        }
+        let lines = Some(Lines { source, number: 0, text: Vec::new() });
+        Ok(Some(Self { path: path_buf, pending: VecDeque::new(), lines }))
     }
 
     fn next_line(&mut self) -> Option<Result<Structure, StructureFileError>> {

@@ -66,7 +66,7 @@ pub fn read_json_line(text: &str) -> Result<Structure, JsonLineError> {
     let lattice = Lattice::from_rows(line.lattice)?;
     let mut atoms: Vec<(Element, [f64; 3])> = Vec::with_capacity(line.frac.len());
     for (at, (symbol, position)) in line.species.iter().zip(&line.frac).enumerate() {
-        if let Some(&found) = position.iter().find(|x| !(x.abs() <= 1e3)) {
+        if let Some(&found) = position.iter().find(|x| x.is_nan() || x.abs() > 1e3) {
             return Err(JsonLineError::Coordinate { atom: at + 1, found });
         }
         atoms.push((symbol.parse()?, *position));

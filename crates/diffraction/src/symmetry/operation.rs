@@ -141,7 +141,7 @@ fn read_coordinate(text: &str, row: &mut [i8; 3]) -> Option<f64> {
             row[axis] = total as i8;
         } else {
             let shift = sign * value?;
-            if !(shift.abs() <= 100.0) {
+            if shift.is_nan() || shift.abs() > 100.0 {
                 return None;
             }
             translation += shift;

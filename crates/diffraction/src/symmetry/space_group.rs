@@ -2,7 +2,7 @@
 
 use moyo::data::{HallSymbol, HallSymbolEntry, Setting, hall_symbol_entry, operations_from_number};
 
-use super::Operation;
+use super::{Operation, Symmetry};
 use crate::Lattice;
 
 /// Settings in the tables: Hall numbers 1 to 530.
@@ -29,43 +29,53 @@ pub fn space_group_operations(
     hint: SpaceGroupHint<'_>,
     lattice: &Lattice,
 ) -> Option<Vec<Operation>> {
+    space_group_settings(hint, lattice).into_iter().next()
+}
+
+/// The operations of every setting that the hints leave open and the cell allows, in the order in
+/// which [`space_group_operations`] would take them.
+#[must_use]
+pub fn space_group_settings(hint: SpaceGroupHint<'_>, lattice: &Lattice) -> Vec<Vec<Operation>> {
     let by_hall = hint.hall.and_then(|symbol| {
         let wanted = hall_key(symbol);
         let entry = entries().find(|entry| hall_key(entry.hall_symbol) == wanted);
         entry.and_then(|entry| tabulated(entry.hall_number)).or_else(|| generated(symbol))
     });
-    by_hall
-        .or_else(|| {
-            hint.hermann_mauguin.and_then(|symbol| by_hermann_mauguin(symbol, hint, lattice))
-        })
-        .or_else(|| {
-            let number = hint.number.filter(|n| (1..=230).contains(n))?;
-            let of_group: Vec<HallSymbolEntry> =
-                entries().filter(|entry| entry.number == number).collect();
-            tabulated(preferred(&of_group, lattice)?)
-        })
+    if let Some(operations) = by_hall {
+        return vec![operations];
+    }
+    let mut found = hint
+        .hermann_mauguin
+        .map(|symbol| by_hermann_mauguin(symbol, hint.number))
+        .unwrap_or_default();
+    if found.is_empty() {
+        found = entries().filter(|entry| Some(entry.number) == hint.number).collect();
+    }
+    let Some(first) = preferred(&found, lattice) else { return Vec::new() };
+    let others = found.iter().map(|entry| entry.hall_number).filter(|&number| number != first);
+    let metric = lattice.metric();
+    let mut settings: Vec<Vec<Operation>> = tabulated(first).into_iter().collect();
+    settings.extend(others.filter_map(tabulated).filter(|operations| {
+        Symmetry::of(operations).is_some_and(|symmetry| symmetry.keeps(metric))
+    }));
+    settings
 }
 
-fn by_hermann_mauguin(
-    symbol: &str,
-    hint: SpaceGroupHint<'_>,
-    lattice: &Lattice,
-) -> Option<Vec<Operation>> {
+/// The settings that a Hermann–Mauguin symbol can mean.
+fn by_hermann_mauguin(symbol: &str, number: Option<i32>) -> Vec<HallSymbolEntry> {
     let (symbol, choice) = symbol.split_once(':').unwrap_or((symbol, ""));
     let mut wanted = hm_key(symbol);
     let mut choice = choice.trim().to_ascii_lowercase();
     // The ICSD appends the setting: S and Z for origin choices 1 and 2, H and R for axes.
-    if choice.is_empty() && matching(&wanted, hint.number).is_empty() {
-        let (rest, last) = wanted.split_at(wanted.len().checked_sub(1)?);
-        choice = match last {
-            "s" => "1".into(),
-            "z" => "2".into(),
-            "h" | "r" => last.into(),
-            _ => return None,
+    if choice.is_empty() && matching(&wanted, number).is_empty() {
+        choice = match wanted.pop() {
+            Some('s') => "1".into(),
+            Some('z') => "2".into(),
+            Some(axes @ ('h' | 'r')) => axes.into(),
+            _ => return Vec::new(),
         };
-        wanted = rest.to_owned();
     }
-    let mut found = matching(&wanted, hint.number);
+    let mut found = matching(&wanted, number);
     if found.is_empty() {
         found = matching(&wanted, None);
     }
@@ -79,7 +89,7 @@ fn by_hermann_mauguin(
             found = chosen;
         }
     }
-    tabulated(preferred(&found, lattice)?)
+    found
 }
 
 /// The settings with a Hermann–Mauguin symbol, of one group if its number is known.
@@ -135,13 +145,9 @@ fn generated(symbol: &str) -> Option<Vec<Operation>> {
 }
 
 fn convert(operation: &moyo::base::Operation, shift: [f64; 3]) -> Option<Operation> {
-    // The library's arrays are by rows, as ours.
-    let mut rotation = [[0_i8; 3]; 3];
-    for i in 0..3 {
-        for j in 0..3 {
-            rotation[i][j] = i8::try_from(operation.rotation[(i, j)]).ok()?;
-        }
-    }
+    let entry = |i, j| i8::try_from(operation.rotation[(i, j)]).ok();
+    let row = |i| Some([entry(i, 0)?, entry(i, 1)?, entry(i, 2)?]);
+    let rotation = [row(0)?, row(1)?, row(2)?];
     let moved = Operation {
         rotation: Operation::IDENTITY.rotation,
         translation: std::array::from_fn(|i| operation.translation[i] + shift[i]),
@@ -167,7 +173,6 @@ fn hm_key(symbol: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symmetry::Symmetry;
 
     fn cubic() -> Lattice {
         Lattice::from_parameters([5.0; 3], [90.0; 3]).expect("a lattice")
