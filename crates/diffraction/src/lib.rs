@@ -10,6 +10,7 @@
 
 mod grid;
 mod pattern;
+pub mod scan;
 pub mod table;
 
 pub use grid::{Grid, GridError};
