@@ -10,6 +10,7 @@
 
 mod grid;
 mod pattern;
+pub mod process;
 pub mod scan;
 pub mod table;
 
