@@ -7,6 +7,7 @@ use super::format::ScanFormat;
 use super::limits::{
     MAX_ANGLE, MAX_FILE_BYTES, MAX_INTENSITY, MAX_POINTS, MAX_SCANS, MAX_UNPACKED_BYTES,
 };
+use crate::cif::CifError;
 
 /// A scan that could not be read: which file, and why.
 #[derive(Debug, thiserror::Error)]
@@ -217,6 +218,14 @@ pub enum ScanProblem {
         place: Place,
         /// What it found.
         reason: String,
+    },
+    /// Text that is no CIF.
+    #[error("{format}: {error}")]
+    Cif {
+        /// Format being read.
+        format: ScanFormat,
+        /// What the CIF parser found.
+        error: CifError,
     },
     /// An archive that cannot be unpacked.
     #[error("{format}: zip archive: {reason}")]
