@@ -32,7 +32,7 @@
 //! # Why not the `geddes` crate
 //! `geddes` 1.0 returns two arrays and no metadata, one untyped message for every error, does not
 //! read RAW 1 and 2, STOE or Rigaku RAW, and skips lines that it does not understand. It serves as
-//! an independent witness in `tests/scans_against_geddes.rs` instead.
+//! an independent witness in `tests/scans/against_geddes.rs` instead.
 
 mod archive;
 mod axis;

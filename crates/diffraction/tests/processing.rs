@@ -187,7 +187,7 @@ fn shared_scans_become_patterns_under_every_setting() {
                 }
                 // 28 points of background, and 0.6° of a synchrotron, hold no peak.
                 Err(ProcessError::NoPeaks { .. }) => {
-                    assert!(scan.len() < 800, "{}", path.display())
+                    assert!(scan.len() < 800, "{}", path.display());
                 }
                 Err(error) => panic!("{}: {error}", path.display()),
             }

@@ -1,6 +1,6 @@
 //! What can keep a scan from becoming a pattern.
 
-use crate::{GridError, PatternError};
+use crate::PatternError;
 
 /// Why a scan could not be processed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -62,7 +62,4 @@ pub enum ProcessError {
     /// The result is no pattern.
     #[error(transparent)]
     Pattern(#[from] PatternError),
-    /// The grid is no grid.
-    #[error(transparent)]
-    Grid(#[from] GridError),
 }

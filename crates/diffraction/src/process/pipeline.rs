@@ -5,7 +5,7 @@ use super::error::ProcessError;
 use super::peaks::{Peak, find_peaks};
 use super::profile::Profile;
 use super::rebin::{area, rebin};
-use super::settings::{PeakSearch, Processing};
+use super::settings::Processing;
 use super::smoothing::savitzky_golay;
 use super::wavelength::{Converted, convert_wavelength};
 use crate::scan::{Scan, Wavelengths};
@@ -98,8 +98,9 @@ impl Processing {
             }
             profile = profile.without_alpha2(&lines);
         }
+        // At the wavelength of the scan, where noise and widths are as measured.
         let peaks = match &self.sticks {
-            Some(search) => self.peaks(&profile, &measured, search),
+            Some(search) => find_peaks(&profile.two_theta, &profile.intensities, &measured, search),
             None => Vec::new(),
         };
         let profile = self.converted(profile, &lines, name, &mut report)?;
@@ -144,11 +145,6 @@ impl Processing {
         for (intensity, background) in profile.intensities.iter_mut().zip(&background) {
             *intensity -= background;
         }
-    }
-
-    /// Peaks at the wavelength of the scan, where noise and widths are as measured.
-    fn peaks(&self, profile: &Profile, measured: &[f64], search: &PeakSearch) -> Vec<Peak> {
-        find_peaks(&profile.two_theta, &profile.intensities, measured, search)
     }
 
     /// The profile at the wavelength asked for.
