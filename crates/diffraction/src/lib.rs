@@ -8,9 +8,18 @@
 //! Angles are degrees two-theta, lengths ångström, intensities non-negative. Nothing here learns,
 //! and nothing draws random numbers: where noise is wanted, the caller hands in the uniform draws.
 
+pub mod cif;
+mod element;
 mod grid;
+pub mod lattice;
 mod pattern;
+pub mod simulate;
+pub mod structure;
+pub mod symmetry;
 pub mod table;
 
+pub use element::{Element, UnknownElement};
 pub use grid::{Grid, GridError};
+pub use lattice::Lattice;
 pub use pattern::{Pattern, PatternError};
+pub use structure::Structure;

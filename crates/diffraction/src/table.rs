@@ -27,7 +27,7 @@ mod parquet_write;
 mod reader;
 mod records;
 mod row;
-mod source;
+pub(crate) mod source;
 mod text_read;
 mod text_write;
 mod writer;

@@ -1,8 +1,10 @@
 //! Tables of patterns in every container: round trips, and what is said about bad ones.
 
+mod shared;
+
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use diffraction::Grid;
 use diffraction::table::{Columns, Row, TableError, TableReader, TableWriter};
@@ -40,19 +42,6 @@ fn sample(name: &str, dense: &[f32]) -> Row {
     let mut row = Row { name: name.into(), ..Row::default() };
     row.take(dense);
     row
-}
-
-fn shared_data(test: &str) -> Option<PathBuf> {
-    let data = std::env::var_os("XRDMATCH_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data"),
-        PathBuf::from,
-    );
-    if data.is_dir() {
-        return Some(data);
-    }
-    assert!(std::env::var_os("XRDMATCH_REQUIRE_DATA").is_none(), "{test} needs shared data");
-    eprintln!("NOT RUN: {test}: needs shared data (set XRDMATCH_DATA)");
-    None
 }
 
 fn rows(points: usize) -> impl Strategy<Value = Vec<Row>> {
@@ -305,7 +294,7 @@ fn impossible_tables_are_refused_before_anything_is_written() {
 
 #[test]
 fn the_published_labelled_file_is_read_whole() {
-    let Some(data) = shared_data("the_published_labelled_file_is_read_whole") else { return };
+    let Some(data) = shared::data("the_published_labelled_file_is_read_whole") else { return };
     let (columns, rows) = read(&data.join("lbs.csv")).expect("readable");
     assert_eq!(columns, Columns::labeled(4501));
     assert_eq!(rows.len(), 112);
@@ -317,7 +306,7 @@ fn the_published_labelled_file_is_read_whole() {
 
 #[test]
 fn the_unlabelled_file_survives_parquet() {
-    let Some(data) = shared_data("the_unlabelled_file_survives_parquet") else { return };
+    let Some(data) = shared::data("the_unlabelled_file_survives_parquet") else { return };
     let (columns, rows) = read(&data.join("ulbs.csv.gz")).expect("readable");
     assert_eq!((columns, rows.len()), (Columns::unlabeled(4501), 9000));
     let directory = tempfile::tempdir().expect("a directory");

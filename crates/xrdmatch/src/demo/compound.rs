@@ -157,9 +157,7 @@ mod tests {
     use std::collections::HashSet;
     use std::fmt::Write;
 
-    use super::super::unit::checks::{
-        assert_multiplicities, formula_deviation, shortest_distance,
-    };
+    use super::super::unit::checks::{assert_multiplicities, formula_deviation, shortest_distance};
     use super::*;
 
     #[test]

@@ -50,8 +50,8 @@ pub(super) enum Content {
 
 /// All structure types, in the order of the table.
 pub(super) fn prototypes() -> Vec<Prototype> {
-    let table: Table = toml::from_str(include_str!("prototypes.toml"))
-        .expect("the table of prototypes is valid");
+    let table: Table =
+        toml::from_str(include_str!("prototypes.toml")).expect("the table of prototypes is valid");
     let Table { sets, prototype } = table;
     prototype.into_iter().map(|entry| entry.into_prototype(&sets)).collect()
 }
@@ -83,9 +83,8 @@ pub(super) fn distance(structure: &Structure, from: [f64; 3], to: [f64; 3]) -> f
     });
     let mut shortest = f64::INFINITY;
     for shift in 0..27_u8 {
-        let moved: [f64; 3] = std::array::from_fn(|i| {
-            difference[i] + f64::from(shift / [1, 3, 9][i] % 3) - 1.0
-        });
+        let moved: [f64; 3] =
+            std::array::from_fn(|i| difference[i] + f64::from(shift / [1, 3, 9][i] % 3) - 1.0);
         let length = structure.lattice.to_cartesian(moved).iter().map(|x| x * x).sum::<f64>();
         // Not the point itself.
         if length > 1e-6 {
@@ -97,9 +96,8 @@ pub(super) fn distance(structure: &Structure, from: [f64; 3], to: [f64; 3]) -> f
 
 fn nearest_distances(structure: &Structure) -> Vec<Vec<f64>> {
     let kinds = structure.kinds().len();
-    let of_kind = |kind: usize| {
-        structure.sites().iter().filter(move |site| site.kind as usize == kind)
-    };
+    let of_kind =
+        |kind: usize| structure.sites().iter().filter(move |site| site.kind as usize == kind);
     (0..kinds)
         .map(|from| {
             let origin = of_kind(from).next().expect("a kind has a site").position;
@@ -225,8 +223,7 @@ mod tests {
         let positions: Vec<Position> =
             prototype.sites.iter().map(PrototypeSite::reference_position).collect();
         let lattice = prototype.cell.lattice(prototype.space_group, 1.0);
-        let structure =
-            unit::structure(&prototype.id, lattice, &prototype.operations, &positions);
+        let structure = unit::structure(&prototype.id, lattice, &prototype.operations, &positions);
         (structure, positions)
     }
 

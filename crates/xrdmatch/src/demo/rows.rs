@@ -34,9 +34,7 @@ pub fn unlabeled_rows() -> Vec<Row> {
     unlabeled()
         .par_iter()
         .enumerate()
-        .map(|(index, compound)| {
-            row(index, &compound.name, &compound.formula, &compound.structure)
-        })
+        .map(|(index, compound)| row(index, &compound.name, &compound.formula, &compound.structure))
         .collect()
 }
 
@@ -81,7 +79,7 @@ mod tests {
     }
 
     /// Pairs of rows whose blurred patterns have a cosine above `limit`.
-    fn twins<'a>(rows: &'a [Row], limit: f32) -> Vec<(&'a str, &'a str, f32)> {
+    fn twins(rows: &[Row], limit: f32) -> Vec<(&str, &str, f32)> {
         let patterns: Vec<Vec<f32>> = rows.par_iter().map(blurred).collect();
         (0..rows.len())
             .into_par_iter()
@@ -90,9 +88,7 @@ mod tests {
                 (0..i).filter_map(move |j| {
                     let cosine: f32 =
                         patterns[i].iter().zip(&patterns[j]).map(|(a, b)| a * b).sum();
-                    (cosine > limit).then(|| {
-                        (rows[i].name.as_str(), rows[j].name.as_str(), cosine)
-                    })
+                    (cosine > limit).then(|| (rows[i].name.as_str(), rows[j].name.as_str(), cosine))
                 })
             })
             .collect()
@@ -133,14 +129,21 @@ mod tests {
         assert_eq!(unlabeled_rows(), unlabeled_rows());
     }
 
+    /// Neighbours in the periodic table of nearly the same size, in one structure type, are hard to
+    /// tell apart by powder patterns in nature too. `docs/demo.md` states how many there are.
     #[test]
-    fn few_unlabelled_patterns_are_near_twins() {
+    fn near_twins_are_few_and_of_one_family() {
         let rows = unlabeled_rows();
+        let family = |name: &str| {
+            let prototype = name.rsplit_once('-').expect("a prototype and a formula").0;
+            if prototype.starts_with("garnet") { "garnet".to_owned() } else { prototype.to_owned() }
+        };
         let twins = twins(&rows, 0.999);
         for (one, other, cosine) in &twins {
-            eprintln!("near twins: {one} and {other}, cosine {cosine:.5}");
+            assert_eq!(family(one), family(other), "{one} and {other}: {cosine}");
         }
-        assert!(twins.len() <= 40, "{} pairs of {} patterns", twins.len(), rows.len());
+        let pairs = rows.len() * (rows.len() - 1) / 2;
+        assert!(twins.len() * 10_000 < pairs, "{} of {pairs} pairs", twins.len());
     }
 
     #[test]

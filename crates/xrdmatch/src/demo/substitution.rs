@@ -86,10 +86,7 @@ fn choices(prototype: &Prototype) -> Vec<Choice> {
 }
 
 /// The ions of a site under a choice, with their occupancies.
-fn ions<'a>(
-    site: &'a PrototypeSite,
-    choice: &'a Choice,
-) -> impl Iterator<Item = (Ion, f64)> + 'a {
+fn ions<'a>(site: &'a PrototypeSite, choice: &'a Choice) -> impl Iterator<Item = (Ion, f64)> + 'a {
     site.contents.iter().map(|&(content, occupancy)| match content {
         Content::Ion(ion) => (ion, occupancy),
         Content::Role(role) => (choice[&role], occupancy),

@@ -80,9 +80,7 @@ pub(super) fn amounts(text: &str) -> impl Iterator<Item = (&str, f64)> {
     text.split(',').map(|part| {
         let part = part.trim();
         match part.split_once(' ') {
-            Some((what, amount)) => {
-                (what, amount.trim().parse().expect("occupancies are numbers"))
-            }
+            Some((what, amount)) => (what, amount.trim().parse().expect("occupancies are numbers")),
             None => (part, 1.0),
         }
     })
@@ -93,7 +91,8 @@ pub(super) fn composition(formula: &str) -> Vec<(Element, f64)> {
     let mut parts: Vec<(Element, f64)> = Vec::new();
     let mut rest = formula;
     while !rest.is_empty() {
-        let symbol = rest[1..].find(|c: char| !c.is_ascii_lowercase()).map_or(rest.len(), |at| at + 1);
+        let symbol =
+            rest[1..].find(|c: char| !c.is_ascii_lowercase()).map_or(rest.len(), |at| at + 1);
         let amount = rest[symbol..]
             .find(|c: char| !(c.is_ascii_digit() || c == '.'))
             .map_or(rest.len(), |at| symbol + at);
@@ -178,10 +177,7 @@ mod tests {
             .collect();
         let expected = [("Li", 0.34), ("La", 0.51), ("Ti", 1.0), ("O", 2.94)];
         assert_eq!(read, expected.map(|(symbol, amount)| (symbol.to_owned(), amount)));
-        assert_eq!(
-            amounts("Ti 0.85, Al 0.15").collect::<Vec<_>>(),
-            [("Ti", 0.85), ("Al", 0.15)]
-        );
+        assert_eq!(amounts("Ti 0.85, Al 0.15").collect::<Vec<_>>(), [("Ti", 0.85), ("Al", 0.15)]);
         assert_eq!(amounts("O").collect::<Vec<_>>(), [("O", 1.0)]);
     }
 }
