@@ -118,7 +118,11 @@ impl Augmentation {
     ///
     /// # Errors
     /// The first setting that is out of its range.
-    pub fn validate(&self, preparation: Preparation, points: usize) -> Result<(), AugmentationError> {
+    pub fn validate(
+        &self,
+        preparation: Preparation,
+        points: usize,
+    ) -> Result<(), AugmentationError> {
         let parts = [
             ("cut", preparation.cut),
             ("weak_noise_part", self.weak_noise_part),
@@ -299,7 +303,8 @@ impl Augmenter {
         }
         self.points.clear();
         #[expect(clippy::cast_possible_truncation, reason = "a grid has at most 65,535 points")]
-        let zeros = row.iter().enumerate().filter(|(_, value)| **value == 0.0).map(|(i, _)| i as u16);
+        let zeros =
+            row.iter().enumerate().filter(|(_, value)| **value == 0.0).map(|(i, _)| i as u16);
         self.points.extend(zeros);
         let count = self.part(part, rng);
         for position in 0..count {

@@ -160,16 +160,19 @@ impl<'a> Batches<'a> {
             .collect();
         let (labeled, view) = (self.labeled, self.sizes.labeled_view);
         let outputs = batch.labeled.as_mut_slice().par_chunks_mut(points);
-        outputs.zip(&mut self.augmenters).zip(rows).enumerate().for_each(|(place, ((out, augmenter), row))| {
-            let (indices, values) = labeled.pattern(row);
-            match view {
-                LabeledView::Plain => augmenter.plain(indices, values, out),
-                LabeledView::Weak => {
-                    let mut rng = seed.rng(Purpose::LabeledView, experiment, step, place as u64);
-                    augmenter.weak(&strength, indices, values, &mut rng, out);
+        outputs.zip(&mut self.augmenters).zip(rows).enumerate().for_each(
+            |(place, ((out, augmenter), row))| {
+                let (indices, values) = labeled.pattern(row);
+                match view {
+                    LabeledView::Plain => augmenter.plain(indices, values, out),
+                    LabeledView::Weak => {
+                        let mut rng =
+                            seed.rng(Purpose::LabeledView, experiment, step, place as u64);
+                        augmenter.weak(&strength, indices, values, &mut rng, out);
+                    }
                 }
-            }
-        });
+            },
+        );
 
         let first = step * self.sizes.unlabeled as u64;
         for (place, row) in batch.rows.iter_mut().enumerate() {

@@ -216,7 +216,9 @@ impl Config {
         self.split.validate(classes)?;
         self.training.validate()?;
         self.validate_optimizer()?;
-        for (setting, found) in [("labeled", self.batch.labeled), ("unlabeled", self.batch.unlabeled)] {
+        for (setting, found) in
+            [("labeled", self.batch.labeled), ("unlabeled", self.batch.unlabeled)]
+        {
             if found < 2 {
                 // Batch statistics of one sample are no statistics.
                 return Err(ConfigError::Batch { setting, found, least: 2 });
@@ -239,19 +241,32 @@ impl Config {
     }
 
     fn validate_optimizer(&self) -> Result<(), ConfigError> {
-        let OptimizerSettings { learning_rate, beta1, beta2, epsilon, weight_decay, average, .. } =
-            self.optimizer;
+        let OptimizerSettings {
+            learning_rate, beta1, beta2, epsilon, weight_decay, average, ..
+        } = self.optimizer;
         let unit = |value: f32| (0.0..1.0).contains(&value);
         let checks = [
-            ("learning_rate", learning_rate, learning_rate > 0.0 && learning_rate.is_finite(), "above 0"),
+            (
+                "learning_rate",
+                learning_rate,
+                learning_rate > 0.0 && learning_rate.is_finite(),
+                "above 0",
+            ),
             ("beta1", beta1, unit(beta1), "at least 0 and below 1"),
             ("beta2", beta2, unit(beta2), "at least 0 and below 1"),
             ("epsilon", epsilon, epsilon > 0.0 && epsilon.is_finite(), "above 0"),
-            ("weight_decay", weight_decay, weight_decay >= 0.0 && weight_decay.is_finite(), "at least 0"),
+            (
+                "weight_decay",
+                weight_decay,
+                weight_decay >= 0.0 && weight_decay.is_finite(),
+                "at least 0",
+            ),
             ("average", average, unit(average), "at least 0 and below 1"),
         ];
         match checks.into_iter().find(|(_, _, ok, _)| !ok) {
-            Some((setting, found, _, expected)) => Err(ConfigError::Optimizer { setting, found, expected }),
+            Some((setting, found, _, expected)) => {
+                Err(ConfigError::Optimizer { setting, found, expected })
+            }
             None => Ok(()),
         }
     }

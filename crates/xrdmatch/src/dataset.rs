@@ -90,7 +90,7 @@ pub enum DatasetError {
         stated: usize,
     },
     /// Too few points to be a pattern.
-    #[error("{path} has {points} grid points; a pattern needs at least 2")]
+    #[error("{path} has {points} grid points; a pattern needs at least 3")]
     TooFewPoints {
         /// The file.
         path: PathBuf,
@@ -114,7 +114,9 @@ pub enum DatasetError {
         sample: String,
     },
     /// A label that is no class.
-    #[error("sample `{sample}` (row {row} of {path}) has label {found}, but labels go from 0 to {last}")]
+    #[error(
+        "sample `{sample}` (row {row} of {path}) has label {found}, but labels go from 0 to {last}"
+    )]
     Label {
         /// The file.
         path: PathBuf,
@@ -323,7 +325,12 @@ impl Chunks {
     ///
     /// # Errors
     /// See [`DatasetError`].
-    pub fn open(path: &Path, labels: Labels, stated: Option<Grid>, rows: usize) -> Result<Self, DatasetError> {
+    pub fn open(
+        path: &Path,
+        labels: Labels,
+        stated: Option<Grid>,
+        rows: usize,
+    ) -> Result<Self, DatasetError> {
         let reader = TableReader::open(path)?;
         let columns = reader.columns();
         if matches!(labels, Labels::Required { .. }) && !columns.has_label {
@@ -361,7 +368,7 @@ impl Iterator for Chunks {
 /// The grid of a table of `points` points.
 fn grid_of(path: &Path, points: usize, stated: Option<Grid>) -> Result<Grid, DatasetError> {
     let path = path.to_owned();
-    if points < 2 {
+    if points < 3 {
         return Err(DatasetError::TooFewPoints { path, points });
     }
     match stated {
@@ -418,7 +425,13 @@ impl Building {
         match row.label {
             Some(found) if found >= classes => {
                 let last = classes - 1;
-                return Err(DatasetError::Label { path: path(), row: number, sample: sample(), found, last });
+                return Err(DatasetError::Label {
+                    path: path(),
+                    row: number,
+                    sample: sample(),
+                    found,
+                    last,
+                });
             }
             None if matches!(self.labels, Labels::Required { .. }) => {
                 return Err(DatasetError::NoLabel { path: path(), row: number, sample: sample() });
@@ -434,11 +447,13 @@ impl Building {
         self.indices.extend_from_slice(&row.indices);
         self.values.extend_from_slice(&row.values);
         let last = self.grid.points() - 1;
-        if self.indices.len() > start && self.indices.last().map(|&i| usize::from(i)) == Some(last) {
+        if self.indices.len() > start && self.indices.last().map(|&i| usize::from(i)) == Some(last)
+        {
             let value = self.values.pop().unwrap_or(0.0);
             self.indices.pop();
-            let (smallest, largest) =
-                self.marker.map_or((value, value), |m| (m.smallest.min(value), m.largest.max(value)));
+            let (smallest, largest) = self
+                .marker
+                .map_or((value, value), |m| (m.smallest.min(value), m.largest.max(value)));
             let rows = self.marker.map_or(0, |marker| marker.rows) + 1;
             self.marker = Some(Marker { rows, smallest, largest });
         }
@@ -448,7 +463,10 @@ impl Building {
             min = 0.0;
         } else {
             // No zero anywhere: the last point takes the smallest value, so that it stays neutral.
-            #[expect(clippy::cast_possible_truncation, reason = "a grid has at most 65,535 points")]
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a grid has at most 65,535 points"
+            )]
             self.indices.push(last as u16);
             self.values.push(min);
         }
@@ -480,18 +498,25 @@ impl Building {
             grid: self.grid,
             marker: self.marker.take(),
             samples: std::mem::take(&mut self.samples),
-            patterns: Storage::owned(offsets, std::mem::take(&mut self.indices), std::mem::take(&mut self.values)),
+            patterns: Storage::owned(
+                offsets,
+                std::mem::take(&mut self.indices),
+                std::mem::take(&mut self.values),
+            ),
         }
     }
 }
 
 fn source_name(path: &Path) -> String {
-    path.file_name().map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
+    path.file_name()
+        .map_or_else(|| path.display().to_string(), |name| name.to_string_lossy().into_owned())
 }
 
 /// The smallest and the largest of some values; (∞, −∞) of none.
 fn extremes(values: &[f32]) -> (f32, f32) {
-    values.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), &v| (min.min(v), max.max(v)))
+    values
+        .iter()
+        .fold((f32::INFINITY, f32::NEG_INFINITY), |(min, max), &v| (min.min(v), max.max(v)))
 }
 
 #[cfg(test)]

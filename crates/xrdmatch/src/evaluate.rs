@@ -123,7 +123,9 @@ pub fn evaluate(
     };
     let trained = |name: &str| names.labeled.iter().any(|labeled| labeled == name);
     let in_role = |name: &String| {
-        wanted.is_none_or(|wanted| names.roles().iter().any(|(role, names)| *role == wanted && names.contains(name)))
+        wanted.is_none_or(|wanted| {
+            names.roles().iter().any(|(role, names)| *role == wanted && names.contains(name))
+        })
     };
     let mut scored = Vec::new();
     let (mut training_rows, mut left_out) = (0, 0);
@@ -169,7 +171,10 @@ fn append(
     }
     text.push('\n');
     text.push_str(&log_entry(&result.evaluation));
-    let mut file =
-        OpenOptions::new().create(true).append(true).open(&path).map_err(RunError::io("open", &path))?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&path)
+        .map_err(RunError::io("open", &path))?;
     file.write_all(text.as_bytes()).map_err(RunError::io("append to", &path))
 }

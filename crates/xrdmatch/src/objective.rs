@@ -31,11 +31,11 @@ pub struct Objective {
     /// The rule for the mask, or `supervised` for none of the unlabelled part at all.
     pub algorithm: Algorithm,
     /// λ_u, the weight of the unsupervised loss.
-    pub unlabeled_weight: f32,
+    pub unlabeled_weight: f64,
     /// p_cutoff, the confidence that counts as certain. In (0, 1\].
-    pub cutoff: f32,
+    pub cutoff: f64,
     /// T, the temperature of soft pseudo-labels and of the class-ratio rule's confidences.
-    pub temperature: f32,
+    pub temperature: f64,
     /// Whether a pseudo-label is a class or a softened distribution.
     pub labels: PseudoLabels,
     /// FlexMatch: whether the unused part of the pool damps the thresholds at the start.
@@ -43,7 +43,7 @@ pub struct Objective {
     /// FlexMatch and class ratio: how learning status becomes a threshold.
     pub map: Map,
     /// Weight of each class in the cross-entropy; empty means 1 for all.
-    pub class_weights: Vec<f32>,
+    pub class_weights: Vec<f64>,
 }
 
 impl Default for Objective {
@@ -94,7 +94,7 @@ pub enum ObjectiveError {
         /// The name of the setting.
         setting: &'static str,
         /// Its value.
-        found: f32,
+        found: f64,
         /// What it may be.
         expected: &'static str,
     },
@@ -146,7 +146,7 @@ impl Objective {
             Algorithm::Flexmatch => Rule::Memory { warmup: self.warmup, map: self.map },
             Algorithm::ClassRatio => Rule::Ratio { map: self.map },
         };
-        Thresholds::new(rule, f64::from(self.cutoff), classes, pool)
+        Thresholds::new(rule, self.cutoff, classes, pool)
     }
 
     /// The supervised loss and its gradient with respect to the logits.
@@ -163,7 +163,7 @@ impl Objective {
         for (row, &label) in labels.iter().enumerate() {
             target.fill(0.0);
             target[usize::from(label)] = self.class_weight(usize::from(label));
-            loss += cross_entropy(logits.row(row), &target, share, gradient.row_mut(row));
+            loss += share * cross_entropy(logits.row(row), &target, gradient.row_mut(row), share);
         }
         (loss, gradient)
     }
@@ -185,7 +185,7 @@ impl Objective {
         assert_eq!((weak.rows(), weak.cols()), (strong.rows(), strong.cols()));
         assert_eq!(weak.rows(), rows.len());
         let classes = weak.cols();
-        let temperature = f64::from(self.temperature);
+        let temperature = self.temperature;
         let sharpened = self.algorithm == Algorithm::ClassRatio;
         let confidence_at = if sharpened { temperature } else { 1.0 };
         let decisions: Vec<(usize, f64)> =
@@ -195,7 +195,12 @@ impl Objective {
         let mut gradient = Matrix::zeros(strong.rows(), classes);
         let mut target = vec![0.0; classes];
         let share = 1.0 / rows.len() as f64;
-        let mut result = Unsupervised { loss: 0.0, mask_rate: 0.0, class_shares: vec![0.0; classes], gradient: Matrix::zeros(0, classes) };
+        let mut result = Unsupervised {
+            loss: 0.0,
+            mask_rate: 0.0,
+            class_shares: vec![0.0; classes],
+            gradient: Matrix::zeros(0, classes),
+        };
         for (row, &(class, _)) in decisions.iter().enumerate() {
             result.class_shares[class] += share;
             if !accepted[row] {
@@ -214,17 +219,16 @@ impl Objective {
                     }
                 }
             }
-            result.loss += cross_entropy(strong.row(row), &target, share, gradient.row_mut(row));
-        }
-        for value in gradient.as_mut_slice() {
-            *value *= self.unlabeled_weight;
+            let weight = share * self.unlabeled_weight;
+            let loss = cross_entropy(strong.row(row), &target, gradient.row_mut(row), weight);
+            result.loss += share * loss;
         }
         result.gradient = gradient;
         result
     }
 
     fn class_weight(&self, class: usize) -> f64 {
-        self.class_weights.get(class).copied().map_or(1.0, f64::from)
+        self.class_weights.get(class).copied().unwrap_or(1.0)
     }
 }
 
@@ -267,8 +271,8 @@ fn most_probable(logits: &[f32], temperature: f64) -> (usize, f64) {
     (best, 1.0 / sum)
 }
 
-/// share · Σ_c t_c · −log softmax(logits)_c; its gradient share · (p · Σt − t) goes to `gradient`.
-fn cross_entropy(logits: &[f32], target: &[f64], share: f64, gradient: &mut [f32]) -> f64 {
+/// Σ_c t_c · −log softmax(logits)_c; `weight` times its gradient, p · Σt − t, goes to `gradient`.
+fn cross_entropy(logits: &[f32], target: &[f64], gradient: &mut [f32], weight: f64) -> f64 {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let log_sum = logits.iter().map(|&logit| (f64::from(logit) - max).exp()).sum::<f64>().ln();
     let total: f64 = target.iter().sum();
@@ -280,10 +284,10 @@ fn cross_entropy(logits: &[f32], target: &[f64], share: f64, gradient: &mut [f32
         }
         #[expect(clippy::cast_possible_truncation, reason = "gradients travel as f32")]
         {
-            *gradient = (share * (log_probability.exp() * total - part)) as f32;
+            *gradient = (weight * (log_probability.exp() * total - part)) as f32;
         }
     }
-    share * loss
+    loss
 }
 
 #[cfg(test)]

@@ -6,7 +6,9 @@ use convnet::{Network, Weights};
 
 use crate::config::Config;
 use crate::dataset::{Chunks, Dataset, DatasetError, Labels, Prepared};
-use crate::predictions::{PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError};
+use crate::predictions::{
+    PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
+};
 use crate::run::{CheckpointChoice, Run, RunError};
 use crate::train::{WeightsChoice, network_for_inference, plain_views};
 
@@ -29,7 +31,9 @@ pub enum PredictError {
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     /// The table lies on another grid than the model was trained on.
-    #[error("{data} has {found} grid points from {start}° in steps of {step}°, but the model was trained on {expected}")]
+    #[error(
+        "{data} has {found} grid points from {start}° in steps of {step}°, but the model was trained on {expected}"
+    )]
     Grid {
         /// The table.
         data: String,
@@ -85,7 +89,9 @@ impl Model {
     pub fn predict(&mut self, data: &Dataset, rows: &[usize]) -> Result<Predictions, PredictError> {
         self.check_grid(data.source(), data.grid())?;
         let prepared = Prepared::new(data, self.config.preparation);
-        let samples = rows.iter().map(|&row| Sample::new(data.sample(row).name.clone(), data.sample(row).label));
+        let samples = rows
+            .iter()
+            .map(|&row| Sample::new(data.sample(row).name.clone(), data.sample(row).label));
         let logits = self.network.infer(&plain_views(&prepared, rows), Weights::Current);
         Ok(Predictions::from_logits(self.classes(), samples.collect(), logits.as_slice().to_vec())?)
     }

@@ -17,9 +17,9 @@
 //! events are first cut back to the length they had at that checkpoint.
 
 mod checkpoint;
-mod json;
 mod error;
 mod experiment;
+mod json;
 mod log;
 mod manifest;
 mod record;
@@ -125,7 +125,11 @@ impl Run {
     ///
     /// # Errors
     /// If it is missing, damaged, or names rows that the data does not have.
-    pub fn split(&self, experiment: u32, data: &crate::dataset::Dataset) -> Result<Split, RunError> {
+    pub fn split(
+        &self,
+        experiment: u32,
+        data: &crate::dataset::Dataset,
+    ) -> Result<Split, RunError> {
         let names = self.split_names(experiment)?;
         let mut roles = vec![Role::HeldOut; data.len()];
         let rows: std::collections::HashMap<&str, usize> =
@@ -150,7 +154,11 @@ impl Run {
         let directory = self.experiment_directory(experiment);
         if !directory.exists() {
             let found = self.experiments()?;
-            return Err(RunError::NoExperiment { directory: self.directory.clone(), experiment, found });
+            return Err(RunError::NoExperiment {
+                directory: self.directory.clone(),
+                experiment,
+                found,
+            });
         }
         json::read_json(&directory.join("split.json"))
     }
@@ -159,7 +167,11 @@ impl Run {
     ///
     /// # Errors
     /// If there is no such checkpoint, or it is damaged.
-    pub fn checkpoint(&self, experiment: u32, choice: CheckpointChoice) -> Result<Checkpoint, RunError> {
+    pub fn checkpoint(
+        &self,
+        experiment: u32,
+        choice: CheckpointChoice,
+    ) -> Result<Checkpoint, RunError> {
         self.split_names(experiment)?;
         Checkpoints::of(&self.experiment_directory(experiment), experiment).choose(choice)
     }
@@ -192,7 +204,8 @@ impl Run {
     /// Writes the names of a split beside an experiment, or checks that the same lie there already.
     fn keep_split(&self, experiment: u32, split: &Split, data: &Data) -> Result<(), RunError> {
         let directory = self.experiment_directory(experiment);
-        std::fs::create_dir_all(directory.join("checkpoints")).map_err(RunError::io("create", &directory))?;
+        std::fs::create_dir_all(directory.join("checkpoints"))
+            .map_err(RunError::io("create", &directory))?;
         let path = directory.join("split.json");
         let names = SplitNames::of(split, &data.labeled);
         if path.exists() {
@@ -225,10 +238,11 @@ fn lock(directory: &Path) -> Result<File, RunError> {
         .map_err(RunError::io("open", &path))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => Err(RunError::Locked { directory: directory.to_owned() }),
-        Err(std::fs::TryLockError::Error(source)) => Err(RunError::Io { action: "lock", path, source }),
+        Err(std::fs::TryLockError::WouldBlock) => {
+            Err(RunError::Locked { directory: directory.to_owned() })
+        }
+        Err(std::fs::TryLockError::Error(source)) => {
+            Err(RunError::Io { action: "lock", path, source })
+        }
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -82,9 +82,12 @@ mod tests {
     #[test]
     fn the_same_address_gives_the_same_sequence_for_ever() {
         // A change of this value breaks every stored run: it needs a new manifest version.
-        assert_eq!(Seed(42).number(Purpose::Split, 1, 2, 3), Seed(42).number(Purpose::Split, 1, 2, 3));
+        assert_eq!(
+            Seed(42).number(Purpose::Split, 1, 2, 3),
+            Seed(42).number(Purpose::Split, 1, 2, 3)
+        );
         assert_eq!(Seed(42).number(Purpose::Split, 1, 2, 3), FIRST_NUMBER_OF_SEED_42);
     }
 
-    const FIRST_NUMBER_OF_SEED_42: u64 = 0;
+    const FIRST_NUMBER_OF_SEED_42: u64 = 12_638_617_260_036_532_348;
 }

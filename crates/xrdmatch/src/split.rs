@@ -131,7 +131,9 @@ pub enum SplitError {
         available: usize,
     },
     /// A list of counts is neither one number nor one per class.
-    #[error("setting `{setting}` has {found} values; give one, or one for each of {classes} classes")]
+    #[error(
+        "setting `{setting}` has {found} values; give one, or one for each of {classes} classes"
+    )]
     Counts {
         /// The name of the setting.
         setting: &'static str,
@@ -174,7 +176,11 @@ impl Draw {
     pub fn validate(&self, classes: usize) -> Result<(), SplitError> {
         let expected = "at least 0 and below 1";
         if !(0.0..1.0).contains(&self.held_out) {
-            return Err(SplitError::Fraction { setting: "held_out", found: self.held_out, expected });
+            return Err(SplitError::Fraction {
+                setting: "held_out",
+                found: self.held_out,
+                expected,
+            });
         }
         let expected = "above 0 and at most 1";
         if !(self.pool > 0.0 && self.pool <= 1.0) {
@@ -194,15 +200,25 @@ impl Draw {
     ///
     /// # Errors
     /// If a class has too few rows.
-    pub fn split(&self, data: &Dataset, classes: usize, seed: Seed, experiment: u32) -> Result<Split, SplitError> {
+    pub fn split(
+        &self,
+        data: &Dataset,
+        classes: usize,
+        seed: Seed,
+        experiment: u32,
+    ) -> Result<Split, SplitError> {
         self.validate(classes)?;
         let mut roles = vec![Role::Evaluation; data.len()];
         for class in 0..classes {
-            let mut rows: Vec<usize> =
-                (0..data.len()).filter(|&row| data.sample(row).label.map(usize::from) == Some(class)).collect();
+            let mut rows: Vec<usize> = (0..data.len())
+                .filter(|&row| data.sample(row).label.map(usize::from) == Some(class))
+                .collect();
             let available = rows.len();
             if available == 0 {
-                return Err(SplitError::EmptyClass { source_name: data.source_name().to_owned(), class });
+                return Err(SplitError::EmptyClass {
+                    source_name: data.source_name().to_owned(),
+                    class,
+                });
             }
             #[expect(
                 clippy::cast_possible_truncation,
@@ -211,11 +227,20 @@ impl Draw {
             )]
             let held_out = (self.held_out * available as f64).round() as usize;
             let labeled = count("labeled_per_class", &self.labeled_per_class, class, classes)?;
-            let validation = count("validation_per_class", &self.validation_per_class, class, classes)?;
+            let validation =
+                count("validation_per_class", &self.validation_per_class, class, classes)?;
             let asked = held_out + labeled + validation;
             if asked > available {
                 let source_name = data.source_name().to_owned();
-                return Err(SplitError::TooFew { source_name, class, asked, labeled, validation, held_out, available });
+                return Err(SplitError::TooFew {
+                    source_name,
+                    class,
+                    asked,
+                    labeled,
+                    validation,
+                    held_out,
+                    available,
+                });
             }
             // The held-out rows are the same in all experiments, so they have an address of their own.
             shuffle(&mut rows, &mut seed.rng(Purpose::Split, u32::MAX, 0, class as u64));
@@ -256,7 +281,12 @@ impl Draw {
     }
 }
 
-fn count(setting: &'static str, counts: &[usize], class: usize, classes: usize) -> Result<usize, SplitError> {
+fn count(
+    setting: &'static str,
+    counts: &[usize],
+    class: usize,
+    classes: usize,
+) -> Result<usize, SplitError> {
     match counts {
         [all] => Ok(*all),
         each if each.len() == classes => Ok(each[class]),

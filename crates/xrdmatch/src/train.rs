@@ -111,8 +111,11 @@ impl Training {
     /// # Errors
     /// The first setting at fault.
     pub fn validate(&self) -> Result<(), TrainingError> {
-        let counts =
-            [("epochs", self.epochs), ("iterations", self.iterations), ("checkpoint_every", self.checkpoint_every)];
+        let counts = [
+            ("epochs", self.epochs),
+            ("iterations", self.iterations),
+            ("checkpoint_every", self.checkpoint_every),
+        ];
         if let Some((setting, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
             return Err(TrainingError::Zero { setting });
         }
@@ -156,7 +159,9 @@ impl Data {
         }
         Ok(Self {
             prepared_labeled: Prepared::new(&labeled, config.preparation),
-            prepared_unlabeled: unlabeled.as_ref().map(|data| Prepared::new(data, config.preparation)),
+            prepared_unlabeled: unlabeled
+                .as_ref()
+                .map(|data| Prepared::new(data, config.preparation)),
             labeled,
             unlabeled,
         })
@@ -231,7 +236,12 @@ impl<'a> Trainer<'a> {
     ///
     /// # Errors
     /// If the configuration, the data and the split do not fit each other.
-    pub fn new(config: &'a Config, data: &'a Data, split: &Split, experiment: u32) -> Result<Self, TrainError> {
+    pub fn new(
+        config: &'a Config,
+        data: &'a Data,
+        split: &Split,
+        experiment: u32,
+    ) -> Result<Self, TrainError> {
         let points = data.labeled.grid().points();
         config.validate(points)?;
         let seed = config.seed;
@@ -266,7 +276,9 @@ impl<'a> Trainer<'a> {
             seed.number(Purpose::Initialization, experiment, 0, 0),
         )?;
         Ok(Self {
-            thresholds: config.objective.thresholds(usize::from(config.classes), batches.pool_len()),
+            thresholds: config
+                .objective
+                .thresholds(usize::from(config.classes), batches.pool_len()),
             batch: batches.empty(),
             batches,
             network: Box::new(network),
@@ -290,7 +302,8 @@ impl<'a> Trainer<'a> {
 
     /// Everything that the next step depends on.
     pub fn state(&self) -> TrainerState {
-        let average = (self.config.optimizer.average > 0.0).then(|| self.network.weights(Weights::Average));
+        let average =
+            (self.config.optimizer.average > 0.0).then(|| self.network.weights(Weights::Average));
         TrainerState {
             progress: self.progress.clone(),
             weights: self.network.weights(Weights::Current),
@@ -326,7 +339,8 @@ impl<'a> Trainer<'a> {
             streams.push(Stream { signals: &batch.weak, mode, gradient: false });
             streams.push(Stream { signals: &batch.strong, mode: train(2), gradient: true });
         }
-        let optimizer = config.optimizer.at(config.training.schedule.factor(step, config.training.steps()));
+        let optimizer =
+            config.optimizer.at(config.training.schedule.factor(step, config.training.steps()));
         let mut report = StepReport::default();
         let mut finite = true;
         self.network.learn(&streams, &optimizer, &mut |logits| {
@@ -387,7 +401,8 @@ impl<'a> Trainer<'a> {
         #[expect(clippy::cast_possible_truncation, reason = "at most `epochs`, a u32")]
         let epoch = (step / u64::from(training.iterations)) as u32 - 1;
         let sums = std::mem::take(&mut self.progress.epoch);
-        let learning_rate = self.config.optimizer.at(training.schedule.factor(step - 1, training.steps()));
+        let learning_rate =
+            self.config.optimizer.at(training.schedule.factor(step - 1, training.steps()));
         Ok(Event::Epoch(EpochSummary {
             epoch,
             step,
@@ -410,9 +425,16 @@ impl<'a> Trainer<'a> {
         let signals = plain_views(&self.data.prepared_labeled, rows);
         let logits = self.network.infer(&signals, self.config.training.evaluate_with.into());
         if !logits.as_slice().iter().all(|value| value.is_finite()) {
-            return Err(TrainError::Diverged { step: self.progress.step, what: "a logit in evaluation" });
+            return Err(TrainError::Diverged {
+                step: self.progress.step,
+                what: "a logit in evaluation",
+            });
         }
-        Ok(Predictions::from_logits(usize::from(self.config.classes), samples, logits.as_slice().to_vec())?)
+        Ok(Predictions::from_logits(
+            usize::from(self.config.classes),
+            samples,
+            logits.as_slice().to_vec(),
+        )?)
     }
 
     /// Notes an epoch's evaluation that may be the best so far; says whether it is, and is worth
@@ -480,6 +502,3 @@ pub fn network_for_inference(
     network.load(weights)?;
     Ok(Box::new(network))
 }
-
-#[cfg(test)]
-mod tests;

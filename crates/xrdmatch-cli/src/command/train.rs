@@ -305,7 +305,7 @@ pub(super) fn parse_grid(text: &str) -> Result<(f64, f64), String> {
         |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a number"));
     let (start, step) = text.split_once(':').ok_or("expected START:STEP, for example 10:0.05")?;
     let (start, step) = (number(start)?, number(step)?);
-    Grid::new(start, step, 2).map(|_| (start, step)).map_err(|error| error.to_string())
+    Grid::new(start, step, 3).map(|_| (start, step)).map_err(|error| error.to_string())
 }
 
 /// The stated grid of a table, whose number of points the table itself says.

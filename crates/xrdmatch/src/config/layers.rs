@@ -62,7 +62,10 @@ pub enum LayerError {
 impl Layers {
     /// The names of the presets and what each is for.
     pub const PRESETS: [(&'static str, &'static str); 4] = [
-        ("default", "what we recommend: the paper's network, averaged weights as teacher and for evaluation"),
+        (
+            "default",
+            "what we recommend: the paper's network, averaged weights as teacher and for evaluation",
+        ),
         ("paper", "the settings of Wan et al. 2024"),
         ("paddlescience", "the settings of PaddleScience's example `xrdmatch` (vgg16)"),
         ("quick", "a few minutes on a laptop: for a first look"),
@@ -174,7 +177,9 @@ impl Layers {
             .min()
             .filter(|(distance, _)| *distance <= 3)
             .map(|(_, known)| known.clone())
-            .or_else(|| known.iter().find(|known| known.rsplit('.').next() == Some(&found)).cloned());
+            .or_else(|| {
+                known.iter().find(|known| known.rsplit('.').next() == Some(&found)).cloned()
+            });
         Err(LayerError::UnknownSetting { found, origin: origin.to_owned(), near })
     }
 
@@ -202,8 +207,12 @@ impl Config {
 fn in_words(value: &Value) -> String {
     match value {
         #[expect(clippy::cast_possible_truncation, reason = "undone where it loses anything")]
-        Value::Float(number) if f64::from(*number as f32) == *number => format!("{:?}", *number as f32),
-        Value::Array(values) => format!("[{}]", values.iter().map(in_words).collect::<Vec<_>>().join(", ")),
+        Value::Float(number) if f64::from(*number as f32) == *number => {
+            format!("{:?}", *number as f32)
+        }
+        Value::Array(values) => {
+            format!("[{}]", values.iter().map(in_words).collect::<Vec<_>>().join(", "))
+        }
         value => value.to_string(),
     }
 }

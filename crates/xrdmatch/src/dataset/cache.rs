@@ -54,7 +54,10 @@ struct Header {
 /// If the file cannot be read.
 pub fn fingerprint(path: &Path) -> Result<String, DatasetError> {
     let failed = |source| match path.is_dir() {
-        true => DatasetError::Read { path: path.to_owned(), source: std::io::ErrorKind::IsADirectory.into() },
+        true => DatasetError::Read {
+            path: path.to_owned(),
+            source: std::io::ErrorKind::IsADirectory.into(),
+        },
         false => DatasetError::Read { path: path.to_owned(), source },
     };
     let file = std::fs::File::open(path).map_err(failed)?;
@@ -87,7 +90,12 @@ impl Dataset {
     }
 }
 
-fn cache_path(directory: &Path, fingerprint: &str, stated: Option<Grid>, labels: Labels) -> PathBuf {
+fn cache_path(
+    directory: &Path,
+    fingerprint: &str,
+    stated: Option<Grid>,
+    labels: Labels,
+) -> PathBuf {
     let (kind, classes) = match labels {
         Labels::Required { classes } => ("required", classes),
         Labels::Optional { classes } => ("optional", classes),
@@ -152,9 +160,14 @@ fn write(cache: &Path, data: &Dataset) -> std::io::Result<()> {
         points: data.patterns.values().len(),
     };
     let header = serde_json::to_vec(&header)?;
-    let header_length = u32::try_from(header.len()).map_err(|_| std::io::ErrorKind::FileTooLarge)?;
+    let header_length =
+        u32::try_from(header.len()).map_err(|_| std::io::ErrorKind::FileTooLarge)?;
     let temporary = temporary_beside(cache)?;
-    let mut out = Hashing { out: std::io::BufWriter::new(temporary), hasher: blake3::Hasher::new(), written: 0 };
+    let mut out = Hashing {
+        out: std::io::BufWriter::new(temporary),
+        hasher: blake3::Hasher::new(),
+        written: 0,
+    };
     out.put(&MAGIC)?;
     out.put(&VERSION.to_le_bytes())?;
     out.put(&header_length.to_le_bytes())?;
@@ -211,7 +224,8 @@ mod tests {
         let read = Dataset::read(&path, labels, None).expect("a table");
         for _ in 0..2 {
             let (cached, failed) =
-                Dataset::read_cached(&path, labels, None, &directory.path().join("cache")).expect("a table");
+                Dataset::read_cached(&path, labels, None, &directory.path().join("cache"))
+                    .expect("a table");
             assert!(failed.is_none());
             assert_eq!(cached.samples(), read.samples());
             assert_eq!(cached.marker(), read.marker());

@@ -17,8 +17,12 @@ pub struct Prepared {
 impl Prepared {
     /// Prepares every pattern of a data set.
     pub fn new(data: &Dataset, preparation: Preparation) -> Self {
-        let mut prepared =
-            Self { points: data.grid().points(), offsets: vec![0], indices: Vec::new(), values: Vec::new() };
+        let mut prepared = Self {
+            points: data.grid().points(),
+            offsets: vec![0],
+            indices: Vec::new(),
+            values: Vec::new(),
+        };
         for row in 0..data.len() {
             let (indices, values) = data.pattern(row);
             prepared.push(indices, values, preparation);

@@ -125,10 +125,8 @@ impl Thresholds {
     /// state from it.
     pub(super) fn decide(&mut self, rows: &[usize], decisions: &[(usize, f64)]) -> Vec<bool> {
         let thresholds = self.per_class();
-        let accepted: Vec<bool> = decisions
-            .iter()
-            .map(|&(class, confidence)| confidence >= thresholds[class])
-            .collect();
+        let accepted: Vec<bool> =
+            decisions.iter().map(|&(class, confidence)| confidence >= thresholds[class]).collect();
         match self.rule {
             Rule::Fixed => {}
             Rule::Memory { .. } => {
@@ -160,7 +158,10 @@ impl Thresholds {
         let mut put = |name: &str, data: Vec<f32>| {
             tensors.insert(name.to_owned(), Tensor { shape: vec![data.len()], data });
         };
-        #[expect(clippy::cast_precision_loss, reason = "classes and halves of counts are below 2^24")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "classes and halves of counts are below 2^24"
+        )]
         {
             put("memory", self.memory.iter().map(|&class| class as f32).collect());
             let halves = |counts: &[u64]| {

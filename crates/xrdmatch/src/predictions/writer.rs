@@ -67,17 +67,18 @@ impl PredictionWriter {
     pub fn create(path: &Path, classes: usize) -> Result<Self, WritePredictionsError> {
         let owned = || path.to_owned();
         let temporary = || {
-            temporary_beside(path).map_err(|source| WritePredictionsError::Write { path: owned(), source })
+            temporary_beside(path)
+                .map_err(|source| WritePredictionsError::Write { path: owned(), source })
         };
-        let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+        let extension =
+            path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
         let out = match extension.to_ascii_lowercase().as_str() {
             "csv" => Form::Csv { out: BufWriter::new(temporary()?), begun: false },
             "jsonl" | "ndjson" => Form::JsonLines(BufWriter::new(temporary()?)),
             "parquet" => {
                 let writer = SerializedFileWriter::new(temporary()?, schema(classes), properties());
-                let failed = |reason: parquet::errors::ParquetError| WritePredictionsError::Parquet {
-                    path: owned(),
-                    reason: reason.to_string(),
+                let failed = |reason: parquet::errors::ParquetError| {
+                    WritePredictionsError::Parquet { path: owned(), reason: reason.to_string() }
                 };
                 Form::Parquet(Box::new(writer.map_err(failed)?))
             }
@@ -107,9 +108,12 @@ impl PredictionWriter {
                 out.write_all(&text[from..]).map_err(failed)
             }
             Form::JsonLines(out) => predictions.write_json_lines(out).map_err(failed),
-            Form::Parquet(out) => write_group(out, predictions).map_err(|error| {
-                WritePredictionsError::Parquet { path: self.path.clone(), reason: error.to_string() }
-            }),
+            Form::Parquet(out) => {
+                write_group(out, predictions).map_err(|error| WritePredictionsError::Parquet {
+                    path: self.path.clone(),
+                    reason: error.to_string(),
+                })
+            }
         }
     }
 
@@ -124,9 +128,8 @@ impl PredictionWriter {
             Form::Csv { out, .. } | Form::JsonLines(out) => {
                 out.into_inner().map_err(|error| failed(error.into_error()))?
             }
-            Form::Parquet(out) => out.into_inner().map_err(|error| WritePredictionsError::Parquet {
-                path: path.clone(),
-                reason: error.to_string(),
+            Form::Parquet(out) => out.into_inner().map_err(|error| {
+                WritePredictionsError::Parquet { path: path.clone(), reason: error.to_string() }
             })?,
         };
         persist(file, &path).map_err(failed)
@@ -134,7 +137,11 @@ impl PredictionWriter {
 }
 
 fn properties() -> Arc<WriterProperties> {
-    Arc::new(WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default())).build())
+    Arc::new(
+        WriterProperties::builder()
+            .set_compression(Compression::ZSTD(ZstdLevel::default()))
+            .build(),
+    )
 }
 
 #[expect(clippy::expect_used, reason = "a schema without user input, covered by a test")]
@@ -172,25 +179,34 @@ fn write_group(
     while let Some(mut column) = group.next_column()? {
         match place {
             0 => {
-                let names: Vec<ByteArray> =
-                    predictions.samples().iter().map(|sample| ByteArray::from(sample.name.as_str())).collect();
+                let names: Vec<ByteArray> = predictions
+                    .samples()
+                    .iter()
+                    .map(|sample| ByteArray::from(sample.name.as_str()))
+                    .collect();
                 column.typed::<ByteArrayType>().write_batch(&names, None, None)?;
             }
             1 => {
-                let truths: Vec<Option<u8>> = predictions.samples().iter().map(|sample| sample.truth).collect();
-                let known: Vec<i32> = truths.iter().flatten().map(|&truth| i32::from(truth)).collect();
-                let levels: Vec<i16> = truths.iter().map(|truth| i16::from(truth.is_some())).collect();
+                let truths: Vec<Option<u8>> =
+                    predictions.samples().iter().map(|sample| sample.truth).collect();
+                let known: Vec<i32> =
+                    truths.iter().flatten().map(|&truth| i32::from(truth)).collect();
+                let levels: Vec<i16> =
+                    truths.iter().map(|truth| i16::from(truth.is_some())).collect();
                 column.typed::<Int32Type>().write_batch(&known, Some(&levels), None)?;
             }
             place if place < 2 + classes => {
                 let class = place - 2;
-                let values: Vec<f64> = predictions.iter().map(|row| row.probabilities[class]).collect();
+                let values: Vec<f64> =
+                    predictions.iter().map(|row| row.probabilities[class]).collect();
                 column.typed::<DoubleType>().write_batch(&values, None, None)?;
             }
             place => {
                 let class = place - 2 - classes;
-                let values: Vec<f32> =
-                    predictions.iter().map(|row| row.logits.map_or(f32::NAN, |logits| logits[class])).collect();
+                let values: Vec<f32> = predictions
+                    .iter()
+                    .map(|row| row.logits.map_or(f32::NAN, |logits| logits[class]))
+                    .collect();
                 column.typed::<FloatType>().write_batch(&values, None, None)?;
             }
         }
@@ -209,7 +225,8 @@ mod tests {
     use parquet::record::RowAccessor;
 
     fn parts() -> [Predictions; 2] {
-        let part = |samples, logits| Predictions::from_logits(2, samples, logits).expect("predictions");
+        let part =
+            |samples, logits| Predictions::from_logits(2, samples, logits).expect("predictions");
         [
             part(vec![Sample::new("a", 0), Sample::new("b, c", None)], vec![0.5, -1.0, 2.0, 3.0]),
             part(vec![Sample::new("d", 1)], vec![0.0, 0.0]),
@@ -243,8 +260,10 @@ mod tests {
     #[test]
     fn parquet_holds_every_column() {
         let (_directory, path) = written("p.parquet");
-        let reader = SerializedFileReader::new(std::fs::File::open(&path).expect("the file")).expect("Parquet");
-        let rows: Vec<_> = reader.get_row_iter(None).expect("rows").map(|row| row.expect("a row")).collect();
+        let reader = SerializedFileReader::new(std::fs::File::open(&path).expect("the file"))
+            .expect("Parquet");
+        let rows: Vec<_> =
+            reader.get_row_iter(None).expect("rows").map(|row| row.expect("a row")).collect();
         assert_eq!(rows.len(), 3);
         assert_eq!(rows[1].get_string(0).expect("a name"), "b, c");
         assert!(rows[1].get_int(1).is_err(), "an unknown truth is null");
@@ -256,6 +275,9 @@ mod tests {
     #[test]
     fn an_unknown_extension_is_refused_before_anything_is_written() {
         let path = Path::new("predictions.xls");
-        assert!(matches!(PredictionWriter::create(path, 2), Err(WritePredictionsError::Extension { .. })));
+        assert!(matches!(
+            PredictionWriter::create(path, 2),
+            Err(WritePredictionsError::Extension { .. })
+        ));
     }
 }

@@ -11,7 +11,12 @@ use super::{RunError, json, tensors};
 use crate::disk::{TEMPORARY, sync_directory};
 use crate::train::{Progress, TrainerState};
 
-const FILES: [&str; 4] = ["weights.safetensors", "average.safetensors", "optimizer.safetensors", "objective.safetensors"];
+const FILES: [&str; 4] = [
+    "weights.safetensors",
+    "average.safetensors",
+    "optimizer.safetensors",
+    "objective.safetensors",
+];
 
 /// A stored state, and how long the records beside it were.
 #[derive(Debug, Clone, PartialEq)]
@@ -58,7 +63,10 @@ impl FromStr for CheckpointChoice {
         match text {
             "last" => Ok(Self::Last),
             "best" => Ok(Self::Best),
-            step => step.parse().map(Self::Step).map_err(|_| format!("`{text}` is neither `last`, `best` nor a step")),
+            step => step
+                .parse()
+                .map(Self::Step)
+                .map_err(|_| format!("`{text}` is neither `last`, `best` nor a step")),
         }
     }
 }
@@ -121,7 +129,12 @@ impl Checkpoints {
 
     fn fill(&self, directory: &Path, checkpoint: &Checkpoint) -> Result<(), RunError> {
         let state = &checkpoint.state;
-        let contents = [Some(&state.weights), state.average.as_ref(), Some(&state.optimizer), Some(&state.objective)];
+        let contents = [
+            Some(&state.weights),
+            state.average.as_ref(),
+            Some(&state.optimizer),
+            Some(&state.objective),
+        ];
         for (name, tensors) in FILES.into_iter().zip(contents) {
             if let Some(tensors) = tensors {
                 tensors::write_tensors(&directory.join(name), tensors)?;

@@ -10,7 +10,7 @@ use super::checkpoint::{Checkpoint, Checkpoints, Records};
 use super::log::log_entry;
 use super::record::{ExperimentResult, OptimisticResult, Record};
 use super::{Run, RunError, json};
-use crate::write_atomically;
+use crate::disk::write_atomically;
 use crate::metrics::Evaluation;
 use crate::split::Split;
 use crate::train::{Continue, Data, EpochSummary, Event, TrainError, Trainer};
@@ -165,11 +165,19 @@ impl Keeper<'_> {
             if kept {
                 text.push_str(&format!("Best model saved at epoch {epoch}, score: {f1:.4}\n"));
             } else if f1 < least {
-                text.push_str(&format!("F1 score {f1:.4} < {least}, model not saved at epoch {epoch}\n"));
+                text.push_str(&format!(
+                    "F1 score {f1:.4} < {least}, model not saved at epoch {epoch}\n"
+                ));
             }
         }
         self.log.append(text.as_bytes())?;
-        self.events.record(&Record::Epoch { time: now(), summary, evaluation: evaluation.clone(), validation, kept })?;
+        self.events.record(&Record::Epoch {
+            time: now(),
+            summary,
+            evaluation: evaluation.clone(),
+            validation,
+            kept,
+        })?;
         Ok((evaluation, kept))
     }
 
@@ -177,7 +185,8 @@ impl Keeper<'_> {
     fn save(&mut self, trainer: &Trainer<'_>) -> Result<(), RunError> {
         let state = trainer.state();
         let (step, best) = (state.progress.step, state.progress.best);
-        let records = Records { log: self.log.sync()?, events: self.events.sync()?, seconds: self.seconds() };
+        let records =
+            Records { log: self.log.sync()?, events: self.events.sync()?, seconds: self.seconds() };
         self.checkpoints.write(&Checkpoint { state, records })?;
         self.saved = Some(step);
         self.checkpoints.retain(step, best.map(|best| best.step))
@@ -191,7 +200,10 @@ impl Keeper<'_> {
             seconds: self.seconds(),
             evaluation: evaluate(trainer, &self.split.evaluation())?,
             held_out: evaluate(trainer, &self.split.held_out())?,
-            best: trainer.progress().best.map(|best| OptimisticResult { best, optimistic: on_evaluation }),
+            best: trainer
+                .progress()
+                .best
+                .map(|best| OptimisticResult { best, optimistic: on_evaluation }),
         })
     }
 
@@ -241,8 +253,10 @@ impl Appending {
     }
 
     fn record(&mut self, record: &Record) -> Result<(), RunError> {
-        let mut line = serde_json::to_vec(record)
-            .map_err(|error| RunError::Damaged { path: self.path.clone(), reason: error.to_string() })?;
+        let mut line = serde_json::to_vec(record).map_err(|error| RunError::Damaged {
+            path: self.path.clone(),
+            reason: error.to_string(),
+        })?;
         line.push(b'\n');
         self.append(&line)
     }
@@ -250,7 +264,10 @@ impl Appending {
     /// Syncs the record and says how long it is.
     fn sync(&mut self) -> Result<u64, RunError> {
         self.file.sync_all().map_err(RunError::io("sync", &self.path))?;
-        self.file.metadata().map(|metadata| metadata.len()).map_err(RunError::io("look at", &self.path))
+        self.file
+            .metadata()
+            .map(|metadata| metadata.len())
+            .map_err(RunError::io("look at", &self.path))
     }
 }
 

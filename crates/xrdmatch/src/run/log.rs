@@ -25,7 +25,8 @@ pub fn log_entry(evaluation: &Evaluation) -> String {
 
 /// A matrix as NumPy prints it: eight decimals at most, trailing zeros cut, columns aligned.
 fn matrix(rows: &[Vec<f64>]) -> String {
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().copied().map(cell).collect()).collect();
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().copied().map(cell).collect()).collect();
     let width = cells.iter().flatten().map(String::len).max().unwrap_or(0);
     let line = |row: &Vec<String>| {
         let padded: Vec<String> = row.iter().map(|cell| format!("{cell:<width$}")).collect();

@@ -59,7 +59,12 @@ impl Source {
 
 impl Manifest {
     /// The manifest of a run about to begin.
-    pub fn new(config: Config, labeled: &Dataset, unlabeled: Option<&Dataset>, splits: Option<&SplitFile>) -> Self {
+    pub fn new(
+        config: Config,
+        labeled: &Dataset,
+        unlabeled: Option<&Dataset>,
+        splits: Option<&SplitFile>,
+    ) -> Self {
         Self {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
@@ -79,7 +84,10 @@ impl Manifest {
         // The format is looked at first: a newer one may differ in anything else.
         let value: Value = json::read_json(path)?;
         let damaged = |reason: String| RunError::Damaged { path: path.to_owned(), reason };
-        let found = value.get("format").and_then(Value::as_u64).ok_or_else(|| damaged("no format".to_owned()))?;
+        let found = value
+            .get("format")
+            .and_then(Value::as_u64)
+            .ok_or_else(|| damaged("no format".to_owned()))?;
         if found > u64::from(FORMAT) {
             let found = u32::try_from(found).unwrap_or(u32::MAX);
             return Err(RunError::Newer { path: path.to_owned(), found, known: FORMAT });
@@ -92,7 +100,8 @@ impl Manifest {
     /// Paths, program versions and times may differ; settings and contents of files may not.
     pub(super) fn check_same(&self, asked: &Self, directory: &Path) -> Result<(), RunError> {
         let mut differences = Vec::new();
-        let config = |manifest: &Self| serde_json::to_value(&manifest.config).unwrap_or(Value::Null);
+        let config =
+            |manifest: &Self| serde_json::to_value(&manifest.config).unwrap_or(Value::Null);
         compare("", &config(self), &config(asked), &mut differences);
         let content = |source: &Source| (source.fingerprint.clone(), source.grid);
         let mut differ = |what: &str, same: bool| {
@@ -117,7 +126,9 @@ fn compare(path: &str, stored: &Value, asked: &Value, differences: &mut Vec<Stri
         (Value::Object(a), Value::Object(b)) => {
             for key in a.keys().chain(b.keys().filter(|key| !a.contains_key(*key))) {
                 let inner = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-                let of = |map: &serde_json::Map<String, Value>| map.get(key).cloned().unwrap_or(Value::Null);
+                let of = |map: &serde_json::Map<String, Value>| {
+                    map.get(key).cloned().unwrap_or(Value::Null)
+                };
                 compare(&inner, &of(a), &of(b), differences);
             }
         }

@@ -23,7 +23,8 @@ pub struct SplitNames {
 impl SplitNames {
     /// The names of a split's rows.
     pub fn of(split: &Split, data: &Dataset) -> Self {
-        let names = |rows: Vec<usize>| rows.into_iter().map(|row| data.sample(row).name.clone()).collect();
+        let names =
+            |rows: Vec<usize>| rows.into_iter().map(|row| data.sample(row).name.clone()).collect();
         Self {
             labeled: names(split.labeled()),
             validation: names(split.validation()),
@@ -169,7 +170,9 @@ impl RunSummary {
             best_macro_f1: Spread::of(
                 experiments.iter().filter_map(|result| Some(result.best?.best.macro_f1)),
             ),
-            best_is_optimistic: experiments.iter().any(|result| result.best.is_some_and(|best| best.optimistic)),
+            best_is_optimistic: experiments
+                .iter()
+                .any(|result| result.best.is_some_and(|best| best.optimistic)),
             incomplete,
             experiments,
         }

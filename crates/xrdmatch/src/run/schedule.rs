@@ -109,7 +109,11 @@ pub fn run_experiments(
                         })
                     });
                     observe(*experiment, Happening::Ends(&outcome));
-                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((place, *experiment, outcome));
+                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((
+                        place,
+                        *experiment,
+                        outcome,
+                    ));
                 }
             });
         }
@@ -128,7 +132,10 @@ mod tests {
         let gigabyte = 1 << 30;
         assert_eq!(Workers::choose(100, 8, None, gigabyte), Workers { jobs: 8, threads: 1 });
         assert_eq!(Workers::choose(1, 8, None, gigabyte), Workers { jobs: 1, threads: 8 });
-        assert_eq!(Workers::choose(100, 8, Some(3 << 30), gigabyte), Workers { jobs: 3, threads: 2 });
+        assert_eq!(
+            Workers::choose(100, 8, Some(3 << 30), gigabyte),
+            Workers { jobs: 3, threads: 2 }
+        );
         assert_eq!(Workers::choose(100, 8, Some(1), gigabyte), Workers { jobs: 1, threads: 8 });
         assert_eq!(Workers::choose(5, 2, Some(1 << 40), gigabyte), Workers { jobs: 2, threads: 1 });
     }

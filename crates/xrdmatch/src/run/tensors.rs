@@ -6,7 +6,7 @@ use convnet::{Tensor, Tensors};
 use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 
 use super::RunError;
-use crate::write_atomically;
+use crate::disk::write_atomically;
 
 /// Writes tensors (f32) to a safetensors file: temporary name, sync, rename.
 ///
@@ -73,7 +73,11 @@ mod tests {
         let back = read_tensors(&path).expect("read");
         let bits = |tensors: &Tensors| -> Vec<(String, Vec<usize>, Vec<u32>)> {
             let one = |(name, tensor): (&String, &Tensor)| {
-                (name.clone(), tensor.shape.clone(), tensor.data.iter().map(|v| v.to_bits()).collect())
+                (
+                    name.clone(),
+                    tensor.shape.clone(),
+                    tensor.data.iter().map(|v| v.to_bits()).collect(),
+                )
             };
             tensors.iter().map(one).collect()
         };

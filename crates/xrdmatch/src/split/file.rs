@@ -117,10 +117,13 @@ impl SplitFile {
     /// If it cannot be read or has another form.
     pub fn open(path: &Path) -> Result<Self, SplitFileError> {
         let owned = path.to_owned();
-        let text = std::fs::read(path).map_err(|source| SplitFileError::Read { path: owned.clone(), source })?;
-        let contents: Contents = serde_json::from_slice(&text)
-            .map_err(|error| SplitFileError::Form { path: owned.clone(), reason: error.to_string() })?;
-        let mut numbers: Vec<u32> = contents.experiments.iter().map(|entry| entry.experiment).collect();
+        let text = std::fs::read(path)
+            .map_err(|source| SplitFileError::Read { path: owned.clone(), source })?;
+        let contents: Contents = serde_json::from_slice(&text).map_err(|error| {
+            SplitFileError::Form { path: owned.clone(), reason: error.to_string() }
+        })?;
+        let mut numbers: Vec<u32> =
+            contents.experiments.iter().map(|entry| entry.experiment).collect();
         numbers.sort_unstable();
         if let Some(pair) = numbers.windows(2).find(|pair| pair[0] == pair[1]) {
             return Err(SplitFileError::Twice { path: owned, experiment: pair[0] });
@@ -135,7 +138,8 @@ impl SplitFile {
 
     /// The numbers of the experiments in the file, ascending.
     pub fn experiments(&self) -> Vec<u32> {
-        let mut numbers: Vec<u32> = self.contents.experiments.iter().map(|entry| entry.experiment).collect();
+        let mut numbers: Vec<u32> =
+            self.contents.experiments.iter().map(|entry| entry.experiment).collect();
         numbers.sort_unstable();
         numbers
     }
@@ -144,9 +148,16 @@ impl SplitFile {
     ///
     /// # Errors
     /// If the experiment is missing, or its names do not fit the labelled file.
-    pub fn split(&self, data: &Dataset, classes: usize, experiment: u32) -> Result<Split, SplitFileError> {
+    pub fn split(
+        &self,
+        data: &Dataset,
+        classes: usize,
+        experiment: u32,
+    ) -> Result<Split, SplitFileError> {
         let path = self.path.clone();
-        let Some(entry) = self.contents.experiments.iter().find(|entry| entry.experiment == experiment) else {
+        let Some(entry) =
+            self.contents.experiments.iter().find(|entry| entry.experiment == experiment)
+        else {
             let found = in_words(&self.experiments());
             return Err(SplitFileError::NoSuchExperiment { path, experiment, found });
         };
@@ -172,7 +183,8 @@ impl SplitFile {
         }
         for class in 0..classes {
             let trains = |row: usize| {
-                roles[row] == Some(Role::Labeled) && data.sample(row).label.map(usize::from) == Some(class)
+                roles[row] == Some(Role::Labeled)
+                    && data.sample(row).label.map(usize::from) == Some(class)
             };
             if !(0..data.len()).any(trains) {
                 return Err(SplitFileError::EmptyClass { path, experiment, class });
@@ -186,7 +198,9 @@ impl SplitFile {
 fn in_words(numbers: &[u32]) -> String {
     match numbers {
         [] => "none".to_owned(),
-        [first, .., last] if (last - first) as usize + 1 == numbers.len() => format!("{first} to {last}"),
+        [first, .., last] if (last - first) as usize + 1 == numbers.len() => {
+            format!("{first} to {last}")
+        }
         _ => numbers.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
     }
 }
