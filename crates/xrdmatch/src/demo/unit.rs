@@ -1,14 +1,16 @@
 //! Structures as the tables of the demonstration write them down.
 
+#[cfg(test)]
+use diffraction::Element;
 use diffraction::structure::{AsymmetricSite, Occupant};
 use diffraction::symmetry::{Operation, SpaceGroupHint, space_group_operations};
-use diffraction::{Element, Lattice, Structure};
+use diffraction::{Lattice, Structure};
 use serde::Deserialize;
 
 /// How far apart, in fractional coordinates, two images of a site may lie and still be one atom.
 ///
-/// Special positions are written with ten digits, so this forgives far more than their rounding,
-/// and far less than the smallest true split (0.002 in Z of an atom near a mirror plane).
+/// Forgives the rounding of thirds (ten digits) and of coordinates such as 0.1667; no site of the
+/// tables lies closer than 0.002 to a special position that it does not occupy.
 const SAME_ATOM: f64 = 1e-4;
 
 /// Cell lengths (Å) and angles (degrees); what the crystal system fixes may be left out.
@@ -86,36 +88,36 @@ pub(super) fn amounts(text: &str) -> impl Iterator<Item = (&str, f64)> {
     })
 }
 
-/// Elements and amounts of a formula without brackets, such as `Li1.3Al0.3Ti1.7P3O12`.
-pub(super) fn composition(formula: &str) -> Vec<(Element, f64)> {
-    let mut parts: Vec<(Element, f64)> = Vec::new();
-    let mut rest = formula;
-    while !rest.is_empty() {
-        let symbol =
-            rest[1..].find(|c: char| !c.is_ascii_lowercase()).map_or(rest.len(), |at| at + 1);
-        let amount = rest[symbol..]
-            .find(|c: char| !(c.is_ascii_digit() || c == '.'))
-            .map_or(rest.len(), |at| symbol + at);
-        let element = rest[..symbol].parse().expect("formulas hold elements");
-        let count = match &rest[symbol..amount] {
-            "" => 1.0,
-            number => number.parse().expect("formulas hold numbers"),
-        };
-        parts.push((element, count));
-        rest = &rest[amount..];
-    }
-    parts
-}
-
 #[cfg(test)]
 pub(super) mod checks {
-    use super::{Position, Structure, composition};
+    use super::{Element, Position, Structure};
+
+    /// Elements and amounts of a formula without brackets, such as `Li1.3Al0.3Ti1.7P3O12`.
+    pub(super) fn composition(formula: &str) -> Vec<(Element, f64)> {
+        let mut parts: Vec<(Element, f64)> = Vec::new();
+        let mut rest = formula;
+        while !rest.is_empty() {
+            let symbol =
+                rest[1..].find(|c: char| !c.is_ascii_lowercase()).map_or(rest.len(), |at| at + 1);
+            let amount = rest[symbol..]
+                .find(|c: char| !(c.is_ascii_digit() || c == '.'))
+                .map_or(rest.len(), |at| symbol + at);
+            let element = rest[..symbol].parse().expect("formulas hold elements");
+            let count = match &rest[symbol..amount] {
+                "" => 1.0,
+                number => number.parse().expect("formulas hold numbers"),
+            };
+            parts.push((element, count));
+            rest = &rest[amount..];
+        }
+        parts
+    }
 
     /// The largest difference between the amounts of a formula and those of a cell, per formula
     /// unit.
     pub(in crate::demo) fn formula_deviation(structure: &Structure, formula: &str) -> f64 {
         let (found, stated) = (structure.composition(), composition(formula));
-        let total = |parts: &[(diffraction::Element, f64)]| parts.iter().map(|p| p.1).sum::<f64>();
+        let total = |parts: &[(Element, f64)]| parts.iter().map(|p| p.1).sum::<f64>();
         let units = total(&found) / total(&stated);
         let stated_amount = |element| {
             stated.iter().filter(|part| part.0 == element).map(|part| part.1).sum::<f64>()
@@ -167,6 +169,7 @@ pub(super) mod checks {
 
 #[cfg(test)]
 mod tests {
+    use super::checks::composition;
     use super::*;
 
     #[test]
