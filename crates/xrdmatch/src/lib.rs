@@ -10,6 +10,8 @@ pub mod seed;
 pub mod augment;
 pub mod dataset;
 
+pub mod demo;
+
 pub mod split;
 
 pub mod batch;
