@@ -1,4 +1,8 @@
 //! Semi-supervised learning of material properties from powder diffraction.
 
+pub mod calibrate;
+pub mod ensemble;
 pub mod metrics;
 pub mod predictions;
+pub mod prior;
+pub mod statistics;

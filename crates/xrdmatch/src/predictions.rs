@@ -11,4 +11,4 @@ mod table;
 
 pub use error::{PredictionsError, ReadPredictionsError};
 pub use table::{POSITIVE_CLASS, Prediction, Predictions, Sample};
-pub(crate) use table::most_probable;
+pub(crate) use table::{most_probable, softmax};
