@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// The path of a shared file, from `XRDMATCH_DATA` or `../shared/data` beside the project. Where it
 /// is absent, says so loudly and returns `None`; where `XRDMATCH_REQUIRE_DATA=1`, fails.
-pub fn shared_file(test: &str, name: &str) -> Option<PathBuf> {
+pub(crate) fn shared_file(test: &str, name: &str) -> Option<PathBuf> {
     let beside = || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data"));
     let folder = std::env::var_os("XRDMATCH_DATA").map_or_else(beside, PathBuf::from);
     let path = folder.join(name);
