@@ -16,4 +16,5 @@ pub use error::CalibrateError;
 pub use isotonic::Isotonic;
 pub use map::{Calibration, CalibrationMethod};
 pub use sigmoid::Sigmoid;
+pub(crate) use sigmoid::{fit_slope, logistic};
 pub use temperature::Temperature;

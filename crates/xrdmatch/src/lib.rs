@@ -1,7 +1,10 @@
 //! Semi-supervised learning of material properties from powder diffraction.
 
+pub mod audit;
+pub mod baseline;
 pub mod calibrate;
 pub mod ensemble;
+pub mod fingerprint;
 pub mod metrics;
 pub mod predictions;
 pub mod prior;

@@ -105,7 +105,7 @@ fn bootstrap_intervals_cover_the_population_value_as_often_as_they_say() {
 #[ignore = "minutes; prints the coverage of every metric and method over 2,000 repetitions"]
 fn coverage_of_every_metric_and_method() {
     for metric in Metric::ALL {
-        for method in [IntervalMethod::Percentile, IntervalMethod::Bca] {
+        for method in [IntervalMethod::Percentile, IntervalMethod::Basic, IntervalMethod::Bca] {
             let share = interval_coverage(metric, method, 2000);
             println!("{:<20} {method:?}: {share:.4}", metric.name());
         }

@@ -90,6 +90,33 @@ impl Sigmoid {
     }
 }
 
+/// The slope of a sigmoid without intercept, fitted with the same targets; always positive, so that
+/// it keeps the order of the scores even where on few rows they are worse than chance.
+pub(crate) fn fit_slope(scores: &[f64], positive: &[bool]) -> f64 {
+    let positives = positive.iter().filter(|positive| **positive).count() as f64;
+    let negatives = positive.len() as f64 - positives;
+    let target = |positive: &bool| {
+        if *positive { (positives + 1.0) / (positives + 2.0) } else { 1.0 / (negatives + 2.0) }
+    };
+    // The derivative of the loss rises with the slope: bisection, on a logarithmic scale.
+    let derivative = |slope: f64| -> f64 {
+        let rows = scores.iter().zip(positive);
+        rows.map(|(score, y)| (logistic(slope * score) - target(y)) * score).sum()
+    };
+    let (mut low, mut high) = (LEAST_SLOPE.ln(), -LEAST_SLOPE.ln());
+    for _ in 0..100 {
+        let middle = 0.5 * (low + high);
+        if derivative(middle.exp()) < 0.0 {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    high.exp()
+}
+
+/// The smallest slope, and one over the largest, of a sigmoid without intercept.
+const LEAST_SLOPE: f64 = 1e-3;
 const MAX_STEPS: usize = 200;
 /// Decrease of the loss at which it counts as least.
 const TINY: f64 = 1e-28;

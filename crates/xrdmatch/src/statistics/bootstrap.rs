@@ -35,7 +35,7 @@ impl Default for Bootstrap {
         Self {
             replicates: 2000,
             level: 0.95,
-            method: IntervalMethod::Bca,
+            method: IntervalMethod::Best,
             strata: Strata::Class,
             seed: 0,
         }
@@ -46,8 +46,14 @@ impl Default for Bootstrap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntervalMethod {
+    /// What covers best: [`Basic`](Self::Basic) for the expected calibration error, whose estimate
+    /// is too large by chance alone, and [`Bca`](Self::Bca) for all else.
+    Best,
     /// The replicates' quantiles.
     Percentile,
+    /// Their quantiles mirrored at the estimate; for metrics that are biased, as the expected
+    /// calibration error is.
+    Basic,
     /// Their quantiles at levels corrected for bias and skewness; the better choice for metrics
     /// that are bounded, as most are.
     Bca,
@@ -92,8 +98,22 @@ impl Bootstrap {
             resample.resample(outcomes, rows);
             metric.measure(&resample)
         };
-        self.interval_of(&self.strata.groups(outcomes.truth()), measure)?
-            .ok_or(StatisticsError::Undefined { metric })
+        self.metric_interval(metric, &self.strata.groups(outcomes.truth()), measure)
+    }
+
+    /// As [`interval_of`](Self::interval_of), for a statistic that has the range of a metric.
+    pub(super) fn metric_interval(
+        &self,
+        metric: Metric,
+        groups: &[Vec<usize>],
+        statistic: impl Fn(&[usize]) -> Option<f64> + Sync,
+    ) -> Result<Interval, StatisticsError> {
+        let biased = metric == Metric::CalibrationError && self.method == IntervalMethod::Best;
+        let method = if biased { IntervalMethod::Basic } else { self.method };
+        let found = Self { method, ..*self }.interval_of(groups, statistic)?;
+        let interval = found.ok_or(StatisticsError::Undefined { metric })?;
+        // Mirrored ends may fall below what any metric can be.
+        Ok(Interval { lower: interval.lower.max(0.0), ..interval })
     }
 
     /// Any statistic of row numbers with its interval, rows drawn within `groups`; `None` where it
@@ -125,7 +145,11 @@ impl Bootstrap {
         replicates.sort_unstable_by(f64::total_cmp);
         let (lower, upper) = match self.method {
             IntervalMethod::Percentile => percentile_ends(&replicates, level),
-            IntervalMethod::Bca => {
+            IntervalMethod::Basic => {
+                let (low, high) = percentile_ends(&replicates, level);
+                (2.0 * estimate - high, 2.0 * estimate - low)
+            }
+            IntervalMethod::Best | IntervalMethod::Bca => {
                 let acceleration = acceleration(&jackknife(groups, &statistic));
                 bca_ends(estimate, &replicates, acceleration, level)
             }

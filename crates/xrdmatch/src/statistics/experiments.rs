@@ -112,12 +112,10 @@ impl Experiments {
         metric: Metric,
         bootstrap: &Bootstrap,
     ) -> Result<Interval, StatisticsError> {
-        bootstrap
-            .interval_of(&bootstrap.strata.groups(&self.truth), |compounds| {
-                let values = self.resampled(metric, compounds);
-                Summary::of(&values.into_iter().flatten().collect::<Vec<_>>()).map(|all| all.mean)
-            })?
-            .ok_or(StatisticsError::Undefined { metric })
+        bootstrap.metric_interval(metric, &bootstrap.strata.groups(&self.truth), |compounds| {
+            let values = self.resampled(metric, compounds);
+            Summary::of(&values.into_iter().flatten().collect::<Vec<_>>()).map(|all| all.mean)
+        })
     }
 
     /// The metric of each experiment on the rows of a resample of compounds.
