@@ -21,6 +21,17 @@ pub mod objective;
 pub mod predictions;
 
 pub mod metrics;
+pub mod statistics;
+
+pub mod fingerprint;
+
+pub mod baseline;
+pub mod calibrate;
+pub mod prior;
+
+pub mod ensemble;
+
+pub mod audit;
 
 pub mod config;
 pub mod train;

@@ -14,4 +14,4 @@ pub use error::{PredictionsError, ReadPredictionsError};
 pub use table::{POSITIVE_CLASS, Prediction, Predictions, Sample};
 pub use writer::{PredictionWriter, WritePredictionsError};
 
-pub(crate) use table::most_probable;
+pub(crate) use table::{most_probable, softmax};

@@ -27,7 +27,8 @@ pub enum Metric {
     Brier,
     /// [`log_loss`].
     LogLoss,
-    /// Expected calibration error in [`Reliability::DEFAULT_BINS`] bins.
+    /// Expected calibration error in [`Reliability::DEFAULT_BINS`] bins. On few rows it is too
+    /// large even for perfect probabilities, as every bin has its share of chance.
     CalibrationError,
 }
 

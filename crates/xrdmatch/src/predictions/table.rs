@@ -299,7 +299,7 @@ impl Predictions {
 
 /// Turns logits into probabilities in place; the largest is subtracted first, so that nothing
 /// overflows.
-pub(super) fn softmax(row: &mut [f64]) {
+pub(crate) fn softmax(row: &mut [f64]) {
     let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut sum = 0.0;
     for value in row.iter_mut() {
