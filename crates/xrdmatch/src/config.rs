@@ -13,7 +13,7 @@ use crate::batch::BatchSizes;
 use crate::objective::{Objective, ObjectiveError};
 use crate::seed::Seed;
 use crate::split::{Draw, SplitError};
-use crate::train::{Training, TrainingError};
+use crate::training::{Teacher, Training, TrainingError, WeightsChoice};
 
 pub use layers::{LayerError, Layers};
 
@@ -225,7 +225,6 @@ impl Config {
             }
         }
         if self.optimizer.average == 0.0 {
-            use crate::train::{Teacher, WeightsChoice};
             if self.training.teacher == Teacher::Average {
                 return Err(ConfigError::NoAverage { setting: "training.teacher" });
             }

@@ -33,7 +33,10 @@ pub mod ensemble;
 
 pub mod audit;
 
+pub mod training;
+
 pub mod config;
+
 pub mod train;
 
 pub mod run;

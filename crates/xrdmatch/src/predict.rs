@@ -10,7 +10,8 @@ use crate::predictions::{
     PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
 };
 use crate::run::{CheckpointChoice, Run, RunError};
-use crate::train::{WeightsChoice, network_for_inference, plain_views};
+use crate::train::{network_for_inference, plain_views};
+use crate::training::WeightsChoice;
 
 /// Rows that are predicted at once.
 const CHUNK: usize = 512;
