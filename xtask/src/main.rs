@@ -1,3 +1,84 @@
 //! The project's chores.
+//!
+//! `cargo xtask test` runs every check that a change must pass: formatting, lints, tests of all
+//! crates, documentation tests, and the check of dependencies. What it needs and does not find it
+//! installs or, for tests that need data, says loudly that they did not run.
 
-fn main() {}
+use std::env;
+use std::process::{Command, ExitCode};
+use std::time::Instant;
+
+const USAGE: &str = "\
+usage: cargo xtask test [STEP…]
+
+Runs every check, or only the steps named:
+  format   cargo fmt --check
+  lint     cargo clippy with warnings as errors
+  test     the tests of all crates
+  doc      documentation tests, and the documentation itself with warnings as errors
+  deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)";
+
+/// A step by name: the commands it runs.
+const STEPS: [(&str, &[&[&str]]); 5] = [
+    ("format", &[&["fmt", "--all", "--check"]]),
+    ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
+    ("test", &[&["test", "--workspace", "--all-targets", "--features", "convnet/reference", "--no-fail-fast"]]),
+    ("doc", &[&["test", "--workspace", "--doc", "--quiet"], &["doc", "--workspace", "--no-deps", "--quiet"]]),
+    ("deny", &[&["deny", "--log-level", "error", "check"]]),
+];
+
+fn main() -> ExitCode {
+    let mut arguments = env::args().skip(1);
+    if arguments.next().as_deref() != Some("test") {
+        eprintln!("{USAGE}");
+        return ExitCode::from(2);
+    }
+    let asked: Vec<String> = arguments.collect();
+    if let Some(unknown) = asked.iter().find(|asked| STEPS.iter().all(|(name, _)| name != asked)) {
+        eprintln!("there is no step `{unknown}`\n\n{USAGE}");
+        return ExitCode::from(2);
+    }
+    let mut failed = Vec::new();
+    for (name, commands) in STEPS {
+        if !asked.is_empty() && !asked.iter().any(|asked| asked == name) {
+            continue;
+        }
+        let began = Instant::now();
+        eprintln!("== {name}");
+        let passed = (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
+        eprintln!("== {name}: {} in {:.0} s", if passed { "passed" } else { "FAILED" }, began.elapsed().as_secs_f64());
+        if !passed {
+            failed.push(name);
+        }
+    }
+    if failed.is_empty() {
+        eprintln!("every check passed");
+        ExitCode::SUCCESS
+    } else {
+        eprintln!("failed: {}", failed.join(", "));
+        ExitCode::FAILURE
+    }
+}
+
+/// Runs cargo; says whether it succeeded.
+fn cargo(arguments: &[&str]) -> bool {
+    let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut command = Command::new(program);
+    command.args(arguments);
+    if arguments.first() == Some(&"doc") {
+        command.env("RUSTDOCFLAGS", "-D warnings");
+    }
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Whether cargo-deny is there, after installing it if need be.
+fn have_deny() -> bool {
+    let found = |arguments: &[&str]| {
+        let output = Command::new("cargo").args(arguments).output();
+        output.is_ok_and(|output| output.status.success())
+    };
+    found(&["deny", "--version"]) || {
+        eprintln!("installing cargo-deny");
+        cargo(&["install", "cargo-deny", "--locked", "--quiet"])
+    }
+}

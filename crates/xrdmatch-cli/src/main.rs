@@ -29,6 +29,7 @@ struct Arguments {
 
 const EXAMPLES: &str = "\
 Examples:
+  xrdmatch train --demo
   xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..10
   xrdmatch evaluate runs/default
   xrdmatch predict runs/default --experiment 3 --data new.csv -o predictions.csv

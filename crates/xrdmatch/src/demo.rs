@@ -19,7 +19,10 @@ mod ion;
 mod prototype;
 mod rows;
 mod substitution;
+mod tables;
 mod unit;
+
+pub use tables::{DemoTables, write_tables};
 
 pub use compound::{Compound, Coordinates, SUPERIONIC_CONDUCTIVITY, Value, labeled};
 pub use rows::{labeled_rows, unlabeled_rows};

@@ -36,9 +36,9 @@ enum ConfigCommand {
 /// Settings from a preset, a file and the command line.
 #[derive(Args)]
 pub(crate) struct Settings {
-    /// Settings to start from (see `xrdmatch config presets`)
-    #[arg(long, default_value = "default", value_name = "NAME")]
-    preset: String,
+    /// Settings to start from (see `xrdmatch config presets`) [default: default; quick for --demo]
+    #[arg(long, value_name = "NAME")]
+    preset: Option<String>,
 
     /// A TOML file of settings, over the preset
     #[arg(long, value_name = "FILE")]
@@ -50,10 +50,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The layers of settings, and the preset's name.
-    pub(super) fn layers(&self) -> Result<(Layers, String), Failure> {
+    /// The layers of settings, and the preset's name; `unstated` is the preset when none is given.
+    pub(super) fn layers(&self, unstated: &str) -> Result<(Layers, String), Failure> {
+        let preset = self.preset.as_deref().unwrap_or(unstated);
         let mut layers = Layers::defaults();
-        layers.preset(&self.preset)?;
+        layers.preset(preset)?;
         if let Some(path) = &self.config {
             layers.file(path)?;
         }
@@ -64,7 +65,7 @@ impl Settings {
             })?;
             layers.set(key.trim(), value.trim(), "--set")?;
         }
-        Ok((layers, self.preset.clone()))
+        Ok((layers, preset.to_owned()))
     }
 }
 
@@ -72,7 +73,7 @@ impl Config {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
             ConfigCommand::Show { settings, json } => {
-                let (layers, _) = settings.layers()?;
+                let (layers, _) = settings.layers("default")?;
                 let config = layers.finish()?;
                 if json {
                     return print_json(&config);

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::{Args, ValueEnum};
 use diffraction::Grid;
 use xrdmatch::config::Config;
-use xrdmatch::dataset::{Dataset, Labels};
+use xrdmatch::dataset::{Dataset, DatasetError, Labels};
+use xrdmatch::demo::{DemoTables, write_tables};
 use xrdmatch::run::{Manifest, Outcome, Run, Workers, run_experiments};
 use xrdmatch::split::{Split, SplitFile};
 use xrdmatch::train::{Data, predicted_bytes};
@@ -28,18 +29,22 @@ use crate::{machine, text};
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Train {
     /// Labelled patterns: a table with columns name, label, v1, v2, … (.csv, .csv.gz, .csv.zst, .parquet)
-    #[arg(long, value_name = "FILE")]
-    labeled: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "demo")]
+    labeled: Option<PathBuf>,
 
     /// Unlabelled patterns on the same grid
     #[arg(long, value_name = "FILE")]
     unlabeled: Option<PathBuf>,
 
+    /// Train on the built-in demonstration data (see docs/demo.md for what it is, and is not)
+    #[arg(long, conflicts_with_all = ["labeled", "unlabeled", "splits", "grid"])]
+    demo: bool,
+
     /// Which experiments: `7`, `0..100`, `3,7,40..50`
     #[arg(long, default_value = "0", value_name = "LIST")]
     experiments: Experiments,
 
-    /// Directory of the run [default: runs/PRESET]
+    /// Directory of the run [default: runs/PRESET, or runs/demo]
     #[arg(long, value_name = "DIR")]
     run: Option<PathBuf>,
 
@@ -89,6 +94,8 @@ pub(crate) struct Train {
 
 const EXAMPLES: &str = "\
 Examples:
+  The built-in demonstration, in a minute or two:
+    xrdmatch train --demo
   One experiment with the recommended settings:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz
   The published experiment 85, shortened:
@@ -115,7 +122,8 @@ enum AlgorithmName {
 impl Train {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let (config, preset) = self.configuration()?;
-        let directory = self.run.clone().unwrap_or_else(|| Path::new("runs").join(preset));
+        let name = if self.demo { "demo".to_owned() } else { preset };
+        let directory = self.run.clone().unwrap_or_else(|| Path::new("runs").join(name));
         let data = self.read_data(&config, &directory)?;
         let points = data.labeled.grid().points();
         config.validate(points)?;
@@ -183,7 +191,8 @@ impl Train {
     }
 
     fn configuration(&self) -> Result<(Config, String), Failure> {
-        let (mut layers, preset) = self.settings.layers()?;
+        let (mut layers, preset) =
+            self.settings.layers(if self.demo { "quick" } else { "default" })?;
         if let Some(epochs) = self.epochs {
             layers.set("training.epochs", &epochs.to_string(), "--epochs")?;
         }
@@ -235,12 +244,29 @@ impl Train {
             }
             Ok(data)
         };
-        let labeled = read(&self.labeled, Labels::Required { classes })?;
-        let unlabeled = match &self.unlabeled {
+        let demo = if self.demo { Some(self.write_demo(&cache)?) } else { None };
+        let files = match &demo {
+            Some(tables) => (Some(&tables.labeled), Some(&tables.unlabeled)),
+            None => (self.labeled.as_ref(), self.unlabeled.as_ref()),
+        };
+        let labeled = files.0.ok_or_else(|| Failure::usage("no labelled file was given"))?;
+        let labeled = read(labeled, Labels::Required { classes })?;
+        let unlabeled = match files.1 {
             Some(path) => Some(read(path, Labels::Optional { classes })?),
             None => None,
         };
         Ok(Data::new(labeled, unlabeled, config)?)
+    }
+
+    /// The tables of the demonstration, simulated at first use.
+    fn write_demo(&self, directory: &Path) -> Result<DemoTables, Failure> {
+        self.say(
+            "the built-in demonstration: 56 compounds from the literature and more than 3,000 made by \
+             substitution; a figure from it says that the program runs, not that a material conducts",
+        );
+        std::fs::create_dir_all(directory)
+            .map_err(|error| Failure::data(format!("create {}: {error}", directory.display())))?;
+        Ok(write_tables(directory).map_err(DatasetError::from)?)
     }
 
     fn draw_splits(
