@@ -10,6 +10,7 @@ mod forward;
 pub(crate) mod measure;
 mod parameters;
 mod plan;
+pub(crate) mod single;
 #[cfg(test)]
 mod tests;
 

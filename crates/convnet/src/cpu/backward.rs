@@ -4,7 +4,7 @@ use super::buffers::{Scratch, Tape};
 use super::forward::{Behaviour, Context, activation};
 use super::plan::Block;
 use crate::kernels::conv::InputTarget;
-use crate::kernels::memory::{Buffer, spread_rows};
+use crate::kernels::memory::{Buffer, in_pool, spread_rows};
 use crate::kernels::normalize::Deactivate;
 use crate::kernels::rows::{Gradient, Strip};
 use crate::kernels::stage::Stage;
@@ -52,6 +52,15 @@ pub(super) struct Backpass<'a> {
 
 /// From ∂loss/∂logits of all passes to the target.
 pub(super) fn backward(
+    context: Context<'_>,
+    passes: &mut [Backpass<'_>],
+    scratch: &mut Scratch,
+    target: Target<'_>,
+) {
+    in_pool(|| blocks(context, passes, scratch, target));
+}
+
+fn blocks(
     context: Context<'_>,
     passes: &mut [Backpass<'_>],
     scratch: &mut Scratch,

@@ -9,7 +9,7 @@ use crate::Matrix;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::kernels::dropout::Mask;
 use crate::kernels::isa::Isa;
-use crate::kernels::memory::Buffer;
+use crate::kernels::memory::{Buffer, in_pool};
 use crate::kernels::normalize::{Activate, Activation};
 use crate::kernels::rows::Input;
 use crate::kernels::stage::Moments;
@@ -81,6 +81,16 @@ impl Context<'_> {
 /// All passes through all blocks. `prepared` are the weights as the maps read them, where the
 /// caller keeps them, and whether they are those for few samples.
 pub(super) fn forward(
+    context: Context<'_>,
+    running: Running<'_>,
+    passes: &mut [Pass<'_>],
+    scratch: &mut Scratch,
+    prepared: Option<(&[Buffer], bool)>,
+) {
+    in_pool(|| blocks(context, running, passes, scratch, prepared));
+}
+
+fn blocks(
     context: Context<'_>,
     mut running: Running<'_>,
     passes: &mut [Pass<'_>],

@@ -44,7 +44,7 @@ impl Order {
     }
 
     /// Calls `each` with PyTorch's and the engine's position of every value.
-    fn positions(self, count: usize, mut each: impl FnMut(usize, usize)) {
+    pub(super) fn positions(self, count: usize, mut each: impl FnMut(usize, usize)) {
         match self {
             Self::Vector => (0..count).for_each(|i| each(i, i)),
             Self::Map { outputs, channels, lanes, taps } => {

@@ -3,8 +3,8 @@
 use crate::initialize::uniform;
 use crate::reference::{self, Arrays, Reference};
 use crate::{
-    AdamW, Architecture, CpuNetwork, Decay, Initialization, Layer, LoadError, Matrix, Mismatch,
-    Mode, Network, Stream, Tensor, Tensors, Weights,
+    AdamW, Architecture, Choice, Convolution, CpuNetwork, Decay, Initialization, Layer, LoadError,
+    Matrix, Mismatch, Mode, Network, Stream, Tensor, Tensors, Weights,
 };
 
 /// What single precision loses on the way through a small network, relative L2.
@@ -250,6 +250,60 @@ fn embeddings_enter_the_last_linear_layer() {
                 assert!((sum + b.data[class] - logit).abs() < 1e-4, "case {case}");
             }
         }
+    }
+}
+
+#[test]
+fn every_algorithm_gives_the_same_network() {
+    let (architecture, length) = cases().swap_remove(1);
+    let run = |choice| {
+        let mut network = CpuNetwork::with_choice(
+            architecture.clone(),
+            length,
+            Initialization::Pytorch,
+            3,
+            choice,
+        )
+        .expect("fits");
+        run(&mut network, 0..1)[2].clone()
+    };
+    let expected = run(Choice::Direct);
+    for choice in [Choice::Spectral(32), Choice::Spectral(64), Choice::Cheapest] {
+        for (name, tensor) in run(choice) {
+            let wide: Vec<f64> = expected[&name].data.iter().map(|&x| f64::from(x)).collect();
+            // Biases under batch norm have a gradient of zero.
+            let error = distance(&tensor.data, &wide);
+            assert!(error <= GRADIENTS * size(&wide), "{choice:?} {name}: {error:.1e}");
+        }
+    }
+}
+
+#[test]
+fn a_single_convolution_equals_the_plain_sum() {
+    let shape = Convolution { inputs: 5, length: 41, outputs: 7, kernel: 6, stride: 2, padding: 3 };
+    let length = shape.output_length();
+    let draw = |stream, count| uniform(9, stream, count, 1.0);
+    let (x, w) = (draw(1, 2 * 5 * 41), draw(2, 7 * 5 * 6));
+    let dy = draw(3, 2 * 7 * length);
+    let [mut y, mut dx, mut dw] = [vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
+    for (n, d, l) in (0..2 * 7 * length).map(|i| (i / (7 * length), i / length % 7, i % length)) {
+        for (c, k) in (0..30).map(|i| (i / 6, i % 6)) {
+            let Some(point) = (l * 2 + k).checked_sub(3).filter(|&point| point < 41) else {
+                continue;
+            };
+            let (i, o, t) =
+                ((n * 5 + c) * 41 + point, (n * 7 + d) * length + l, (d * 5 + c) * 6 + k);
+            y[o] += f64::from(x[i]) * f64::from(w[t]);
+            dx[i] += f64::from(dy[o]) * f64::from(w[t]);
+            dw[t] += f64::from(dy[o]) * f64::from(x[i]);
+        }
+    }
+    for choice in [Choice::Direct, Choice::Spectral(16), Choice::Spectral(64)] {
+        let passes = shape.passes(choice, &x, &w, &dy).expect("known instructions");
+        assert_eq!(passes.choice, choice);
+        assert!(relative_error(&passes.output, &y) < 1e-6);
+        assert!(relative_error(&passes.input_gradient, &dx) < 1e-6);
+        assert!(relative_error(&passes.weight_gradient, &dw) < 1e-6);
     }
 }
 

@@ -241,7 +241,7 @@ impl Conv {
 
 /// What reading or writing one channel of one row of a tile costs, transform included, in
 /// multiplications; for tiles of 16, 32 and 64 rows. Measured by `cargo bench --bench layers`.
-const TRANSFORM: [(usize, f64); 3] = [(16, 26.0), (32, 28.0), (64, 32.0)];
+const TRANSFORM: [(usize, f64); 3] = [(16, 26.0), (32, 28.0), (64, 52.0)];
 /// What it costs to read a prepared weight from memory, in multiplications: a core multiplies 120
 /// times in the nanosecond in which it reads 3 of them.
 const WEIGHT: f64 = 40.0;

@@ -144,6 +144,11 @@ impl<'a, T> Parts<'a, T> {
     }
 }
 
+/// Runs `work` on a thread of the pool, so that the loops within need not wake one each.
+pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
+
 /// Sets all values to zero.
 pub(crate) fn clear(values: &mut [f32]) {
     use rayon::prelude::*;
