@@ -1,1 +1,29 @@
 //! A one-dimensional convolutional classifier that learns.
+//!
+//! Reading order: an [`Architecture`] is a list of layers as data; a [`Network`] is what a trainer
+//! sees of an engine; [`CpuNetwork`] is the engine for processors. Weights travel as [`Tensors`]
+//! under PyTorch's names and in PyTorch's layouts, whatever an engine does inside.
+//!
+//! The crate knows nothing of what the signals mean.
+
+mod architecture;
+mod cpu;
+mod initialize;
+mod kernels;
+mod matrix;
+mod network;
+mod optimizer;
+#[cfg(any(test, feature = "reference"))]
+pub mod reference;
+mod tensors;
+
+pub use architecture::{Architecture, ArchitectureError, Layer, Shape};
+pub use cpu::CpuNetwork;
+pub use cpu::measure::{Ceiling, LayerTime, ceiling, layer_times};
+pub use initialize::Initialization;
+pub use kernels::conv::Choice;
+pub use kernels::isa::InstructionsError;
+pub use matrix::Matrix;
+pub use network::{Mode, Network, Stream, Weights};
+pub use optimizer::{AdamW, Decay};
+pub use tensors::{LoadError, Mismatch, Tensor, Tensors};

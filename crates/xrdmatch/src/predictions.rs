@@ -8,7 +8,10 @@ mod csv;
 mod error;
 mod json_lines;
 mod table;
+mod writer;
 
 pub use error::{PredictionsError, ReadPredictionsError};
 pub use table::{POSITIVE_CLASS, Prediction, Predictions, Sample};
+pub use writer::{PredictionWriter, WritePredictionsError};
+
 pub(crate) use table::{most_probable, softmax};

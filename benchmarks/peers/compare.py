@@ -1,0 +1,214 @@
+"""Times ours and PyTorch in one run, taking turns, and writes medians and ratios.
+
+    compare.py --ours BINARY [--threads N] [--rounds N] [SECTION…]
+
+Started by `run.sh`. Every engine and variant is a process of its own that waits for its turn, so a
+slow minute of the machine slows all of them.
+"""
+
+import argparse
+import datetime
+import os
+import pathlib
+import platform
+import statistics
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+TORCH = ("torch f32", "torch f32-channels-last", "torch bf16-channels-last")
+#: Seconds between turns, for the threads of the last one to fall asleep.
+PAUSE = 0.05
+
+
+class Worker:
+    """A process that obeys commands; `ours PRECISION` or `torch VARIANT`."""
+
+    def __init__(self, options: argparse.Namespace, name: str, architecture: str, threads: int):
+        engine, variant = name.split()
+        program = [options.ours] if engine == "ours" else [sys.executable, "-W", "ignore", HERE / "torch_worker.py"]
+        command = [*map(str, program), architecture, variant, str(threads)]
+        self.name = name
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+
+    def is_ready(self) -> bool:
+        """Whether it started; says why not."""
+        if self.process.stdout.readline().strip() == "ready":
+            return True
+        print(f"{self.name}: left out: {self.process.stderr.read().strip()}", file=sys.stderr)
+        return False
+
+    def start(self, command: str) -> None:
+        print(command, file=self.process.stdin, flush=True)
+
+    def answer(self) -> float:
+        line = self.process.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self.name} ended: {self.process.stderr.read().strip()}")
+        return float(line)
+
+    def do(self, command: str) -> float:
+        time.sleep(PAUSE)
+        self.start(command)
+        return self.answer()
+
+    def close(self) -> None:
+        self.process.stdin.close()
+        self.process.wait()
+
+
+class Team:
+    """Workers for the length of a `with`."""
+
+    def __init__(self, options: argparse.Namespace, architecture: str, names: list[str], threads: int):
+        self.workers = [Worker(options, name, architecture, threads) for name in names]
+
+    def __enter__(self) -> list[Worker]:
+        return [worker for worker in self.workers if worker.is_ready()]
+
+    def __exit__(self, *_) -> None:
+        for worker in self.workers:
+            worker.close()
+
+
+def take_turns(workers: list[Worker], command: str, rounds: int, twice: bool = True) -> dict[str, list[float]]:
+    """Answers of each worker by its name. At its turn each works twice and the second time counts:
+    the first one gets memory back that the others had meanwhile, which costs the engines that return
+    it after every step (PyTorch's) up to half of a short step. Without `twice` only the first round
+    does not count: for long steps."""
+    found = {worker.name: [] for worker in workers}
+    for round_ in range(rounds if twice else rounds + 1):
+        for worker in workers:
+            if twice:
+                worker.do(command)
+            answer = worker.do(command)
+            if twice or round_:
+                found[worker.name].append(answer)
+    return found
+
+
+def table(title: str, found: dict[str, list[float]], unit: str, scale: float) -> list[str]:
+    """Rows of medians, ranges and ratios to ours of the same precision."""
+    lines = [f"### {title}", "", f"| | median {unit} | least | most | times ours |", "| --- | --- | --- | --- | --- |"]
+    for name, values in found.items():
+        median = statistics.median(values)
+        ours = found.get("ours bf16" if "bf16" in name else "ours f32")
+        ratio = f"{median / statistics.median(ours):.2f}" if ours else "–"
+        numbers = (f"{scale * x:.4g}" for x in (median, min(values), max(values)))
+        lines.append(f"| {name} | {' | '.join(numbers)} | {ratio} |")
+    return [*lines, ""]
+
+
+def train(options: argparse.Namespace, architecture: str, rounds: int, twice: bool) -> list[str]:
+    names = ["ours f32", "ours bf16", *TORCH]
+    with Team(options, architecture, names, options.threads) as workers:
+        found = take_turns(workers, "train", options.rounds or rounds, twice)
+    return table(f"`{architecture}`: training step, {options.threads} threads", found, "s", 1.0)
+
+
+def paper_train(options: argparse.Namespace) -> list[str]:
+    return train(options, "paper", 5, twice=True)
+
+
+def vgg16_train(options: argparse.Namespace) -> list[str]:
+    return train(options, "vgg16", 3, twice=False)
+
+
+def paper_infer(options: argparse.Namespace) -> list[str]:
+    lines = []
+    with Team(options, "paper", ["ours f32", "ours bf16", *TORCH], options.threads) as workers:
+        for batch, rounds in ((96, 7), (1, 25)):
+            found = take_turns(workers, f"infer {batch}", options.rounds or rounds)
+            title = f"`paper`: inference, batch {batch}, {options.threads} threads"
+            lines += table(title, found, "ms", 1e3)
+    return lines
+
+
+def memory(options: argparse.Namespace) -> list[str]:
+    """Peaks of fresh processes that train three steps, one after the other."""
+    found = {}
+    for name in ("ours f32", *TORCH):
+        with Team(options, "paper", [name], options.threads) as workers:
+            for worker in workers:
+                for _ in range(3):
+                    worker.do("train")
+                found[name] = [worker.do("peak")]
+    return table("`paper`: peak memory of a training process", found, "MB", 1e-6)
+
+
+def side_by_side(options: argparse.Namespace) -> list[str]:
+    """Two processes with one thread each at once, against one with two threads twice."""
+    lines = []
+    for name in ("ours f32", "torch f32-channels-last"):
+        with Team(options, "paper", [name], 2) as (both_cores,), Team(options, "paper", [name] * 2, 1) as pair:
+            found = {"one after the other on two threads": [], "side by side on one thread each": []}
+            for round_ in range((options.rounds or 5) + 1):
+                after = both_cores.do("train") + both_cores.do("train")
+                time.sleep(PAUSE)
+                start = time.perf_counter()
+                for worker in pair:
+                    worker.start("train")
+                for worker in pair:
+                    worker.answer()
+                beside = time.perf_counter() - start
+                if round_:
+                    for values, value in zip(found.values(), (after, beside)):
+                        values.append(value)
+        after, beside = map(statistics.median, found.values())
+        lines += [f"### `paper`: a step of each of two experiments, {name}", ""]
+        lines += [f"{way}: median {statistics.median(values):.3f} s" for way, values in found.items()]
+        lines += ["", f"Side by side is {after / beside:.2f} times as fast.", ""]
+    return lines
+
+
+SECTIONS = {
+    "paper-train": paper_train,
+    "paper-infer": paper_infer,
+    "memory": memory,
+    "side-by-side": side_by_side,
+    "vgg16-train": vgg16_train,
+}
+
+
+def machine(options: argparse.Namespace) -> list[str]:
+    """Where and of what the figures are."""
+
+    def output(*command: str) -> str:
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+
+    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    version = output(sys.executable, "-c", "import torch; print(torch.__version__)")
+    commit = output("git", "-C", str(HERE), "describe", "--always", "--dirty")
+    return [
+        f"- machine: {cpu}, {os.cpu_count()} cores, {pages / 2**30:.0f} GiB, {platform.system()}",
+        f"- ours at {commit} (XRDMATCH_ISA {os.environ.get('XRDMATCH_ISA', 'not set')}); PyTorch {version}",
+        f"- command: `benchmarks/peers/run.sh {' '.join(options.arguments)}`".rstrip(),
+        "",
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--ours", required=True, type=pathlib.Path)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, help="instead of each section's own number")
+    parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="SECTION")
+    options = parser.parse_args()
+    options.arguments = sys.argv[3:]
+    results = HERE / "results" / f"{datetime.date.today()}.md"
+    results.parent.mkdir(exist_ok=True)
+    with results.open("a") as file:
+        print(f"## {datetime.datetime.now():%Y-%m-%d %H:%M}\n", *machine(options), sep="\n", file=file)
+        for section in options.sections or SECTIONS:
+            lines = SECTIONS[section](options)
+            print(*lines, sep="\n", flush=True)
+            print(*lines, sep="\n", file=file, flush=True)
+    print(f"appended to {results}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+//! Does one thing at a time on command and says how long it took: our side of
+//! `benchmarks/peers/compare.py`, which times other programs in between.
+//!
+//! `peer_timing ARCHITECTURE PRECISION THREADS`, then a command per line on standard input, each
+//! answered by a line with one number:
+//!
+//! | command | answer |
+//! | --- | --- |
+//! | `train` | seconds of one FlexMatch step: 32 labelled, 96 weak without gradient, 96 strong |
+//! | `infer N` | seconds of one inference of N patterns |
+//! | `peak` | bytes: the most memory this process had resident |
+//!
+//! Signals have 4501 points and look like thresholded stick patterns.
+
+use std::io::{BufRead, Write};
+use std::process::ExitCode;
+use std::time::Instant;
+
+use convnet::{
+    AdamW, Architecture, CpuNetwork, Initialization, Matrix, Mode, Network, Stream, Weights,
+};
+
+const LENGTH: usize = 4501;
+const LABELLED: usize = 32;
+const UNLABELLED: usize = 96;
+
+fn main() -> ExitCode {
+    match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(arguments: &[String]) -> Result<(), String> {
+    let [architecture, precision, threads] = arguments else {
+        return Err("usage: peer_timing ARCHITECTURE PRECISION THREADS".into());
+    };
+    let architecture = Architecture::preset(architecture)
+        .ok_or_else(|| format!("no architecture `{architecture}`"))?;
+    if precision != "f32" {
+        return Err(format!("no precision `{precision}`"));
+    }
+    let threads = threads.parse().map_err(|e| format!("threads `{threads}`: {e}"))?;
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|e| e.to_string())?;
+    let mut worker = Worker::new(architecture)?;
+    say("ready");
+    for line in std::io::stdin().lock().lines() {
+        let line = line.map_err(|e| e.to_string())?;
+        let answer = pool.install(|| worker.obey(&line))?;
+        say(&answer);
+    }
+    Ok(())
+}
+
+/// Writes a line that must not wait in a buffer.
+fn say(line: &str) {
+    println!("{line}");
+    std::io::stdout().flush().expect("someone reads the answers");
+}
+
+struct Worker {
+    network: CpuNetwork,
+    batches: [Matrix; 3],
+    steps: u64,
+}
+
+impl Worker {
+    fn new(architecture: Architecture) -> Result<Self, String> {
+        let network = CpuNetwork::new(architecture, LENGTH, Initialization::Xavier, 1)
+            .map_err(|e| e.to_string())?;
+        let batches = [LABELLED, UNLABELLED, UNLABELLED].map(sticks);
+        Ok(Self { network, batches, steps: 0 })
+    }
+
+    fn obey(&mut self, command: &str) -> Result<String, String> {
+        match command.split_whitespace().collect::<Vec<_>>()[..] {
+            ["train"] => Ok(self.train().to_string()),
+            ["infer", batch] => {
+                let batch = batch.parse().map_err(|e| format!("batch `{batch}`: {e}"))?;
+                let signals = sticks(batch);
+                let start = Instant::now();
+                self.network.infer(&signals, Weights::Current);
+                Ok(start.elapsed().as_secs_f64().to_string())
+            }
+            ["peak"] => peak_bytes().map(|bytes| bytes.to_string()),
+            _ => Err(format!("no command `{command}`")),
+        }
+    }
+
+    /// Seconds of a step.
+    fn train(&mut self) -> f64 {
+        self.steps += 1;
+        let seed = 3 * self.steps;
+        let stream = |i: usize, gradient| Stream {
+            signals: &self.batches[i],
+            mode: Mode::Train { dropout_seed: seed + i as u64 },
+            gradient,
+        };
+        let streams = [stream(0, true), stream(1, false), stream(2, true)];
+        let settings = AdamW { learning_rate: 3e-4, ..AdamW::default() };
+        let labels: Vec<usize> = (0..LABELLED).map(|i| i % 2).collect();
+        let start = Instant::now();
+        self.network.learn(&streams, &settings, &mut |logits| {
+            let pseudo_labels: Vec<usize> = (0..UNLABELLED)
+                .map(|i| usize::from(logits[1].row(i)[1] > logits[1].row(i)[0]))
+                .collect();
+            vec![
+                Some(cross_entropy_gradient(&logits[0], &labels)),
+                None,
+                Some(cross_entropy_gradient(&logits[2], &pseudo_labels)),
+            ]
+        });
+        start.elapsed().as_secs_f64()
+    }
+}
+
+/// ∂(mean cross-entropy)/∂logits for two classes.
+fn cross_entropy_gradient(logits: &Matrix, classes: &[usize]) -> Matrix {
+    let mut gradient = Matrix::zeros(logits.rows(), 2);
+    for (i, &class) in classes.iter().enumerate() {
+        let row = logits.row(i);
+        let wrong = 1.0 / (1.0 + (row[class] - row[1 - class]).exp()) / logits.rows() as f32;
+        gradient.row_mut(i)[class] = -wrong;
+        gradient.row_mut(i)[1 - class] = wrong;
+    }
+    gradient
+}
+
+/// Patterns of 60 sticks each, the highest of height 1.
+fn sticks(batch: usize) -> Matrix {
+    let mut state = 0x9E37_79B9_7F4A_7C15_u64;
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state >> 11
+    };
+    let mut signals = Matrix::zeros(batch, LENGTH);
+    for row in 0..batch {
+        let row = signals.row_mut(row);
+        for stick in 0..60 {
+            let height = 0.1 + 0.9 * (next() % 1000) as f32 / 1000.0;
+            row[next() as usize % LENGTH] = if stick == 0 { 1.0 } else { height };
+        }
+    }
+    signals
+}
+
+/// The most memory this process had resident, as Linux counts it.
+fn peak_bytes() -> Result<u64, String> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|e| e.to_string())?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kib.map(|kib| kib * 1024).ok_or_else(|| "no peak in /proc/self/status".into())
+}

@@ -1,0 +1,457 @@
+//! Matrix products in registers: the one loop behind linear layers, short convolutions, and the
+//! products of spectra, forward and backward.
+//!
+//! `out (m × n) [+]= left (m × k) · right (k × n)`. The columns lie in panels of [`PANEL`]; a panel
+//! of `right` is `k` rows of 32 consecutive values, a row of 32 of `out` likewise. `left` is read
+//! value by value, so its rows may overlap (a convolution), lie apart, or be the columns of what is
+//! stored (a weight gradient). A register tile of up to `V::ROWS × 2` vectors stays in registers
+//! over [`DEPTH`] steps of `k`; the sums of such stretches are added in their order, which also
+//! keeps long sums accurate.
+#![expect(unsafe_code, reason = "register tiles over plain pointers")]
+
+use super::simd::Vector;
+
+/// Columns of a panel; every number of channels is padded to a multiple of it.
+pub(crate) const PANEL: usize = 32;
+/// Steps of `k` between two visits of the result: 256 rows of a panel fit the first-level cache.
+const DEPTH: usize = 256;
+
+/// How far ahead few rows ask for the right side, in values: two pages.
+const AHEAD: usize = 2048;
+
+/// The left factor: element `(i, k)` lies at `start + i · row + k · step`; `row` or `step` is 1.
+#[derive(Clone, Copy)]
+pub(crate) struct Left {
+    pub(crate) start: *const f32,
+    pub(crate) row: usize,
+    pub(crate) step: usize,
+}
+
+/// The right factor: panel `j`, row `k` at `start + j · panel + k · step`.
+#[derive(Clone, Copy)]
+pub(crate) struct Right {
+    pub(crate) start: *const f32,
+    pub(crate) panel: usize,
+    pub(crate) step: usize,
+}
+
+/// The result: panel `j`, row `i` at `start + j · panel + i · row`.
+#[derive(Clone, Copy)]
+pub(crate) struct Out {
+    pub(crate) start: *mut f32,
+    pub(crate) panel: usize,
+    pub(crate) row: usize,
+}
+
+/// `out [+]= left · right` for `m` rows, `panels` panels and `k` steps; with `k = 0` and not `add`
+/// the result is zero.
+///
+/// # Safety
+/// The machine has the instructions of `V`; every element addressed is in bounds, and nobody else
+/// writes `out`.
+#[inline(always)]
+pub(crate) unsafe fn product<V: Vector>(
+    (m, panels, k): (usize, usize, usize),
+    left: Left,
+    right: Right,
+    out: Out,
+    add: bool,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        if left.row == 1 {
+            blocks::<V, true>((m, panels, k), left, right, out, add);
+        } else {
+            debug_assert!(left.step == 1, "one of the strides is 1");
+            blocks::<V, false>((m, panels, k), left, right, out, add);
+        }
+    }
+}
+
+/// The blocks of a product; `ALONG`: the rows of `left` are neighbours in memory, else its steps.
+#[inline(always)]
+unsafe fn blocks<V: Vector, const ALONG: bool>(
+    (m, panels, k): (usize, usize, usize),
+    left: Left,
+    right: Right,
+    out: Out,
+    add: bool,
+) {
+    let width = 2 * V::LANES;
+    for panel in 0..panels {
+        let mut from = 0;
+        loop {
+            let depth = DEPTH.min(k - from);
+            let add = add || from > 0;
+            for column in (0..PANEL).step_by(width) {
+                // SAFETY: within the caller's bounds.
+                unsafe {
+                    let right = Right {
+                        start: right.start.add(panel * right.panel + from * right.step + column),
+                        ..right
+                    };
+                    let out = Out { start: out.start.add(panel * out.panel + column), ..out };
+                    let left = Left { start: left.start.add(from * left.step), ..left };
+                    strip::<V, ALONG>((m, depth), left, right, out, add);
+                }
+            }
+            from += depth;
+            if from == k {
+                break;
+            }
+        }
+    }
+}
+
+/// All rows of two vectors' width.
+#[inline(always)]
+unsafe fn strip<V: Vector, const ALONG: bool>(
+    (m, k): (usize, usize),
+    left: Left,
+    right: Right,
+    out: Out,
+    add: bool,
+) {
+    let mut i = 0;
+    while i < m {
+        let rest = m - i;
+        // SAFETY: rows `i..i + R` are within the caller's bounds.
+        unsafe {
+            let left = Left { start: left.start.add(i * left.row), ..left };
+            let out = Out { start: out.start.add(i * out.row), ..out };
+            i += if V::ROWS >= 12 && rest >= 12 {
+                tile::<V, 12, ALONG>(k, left, right, out, add)
+            } else if V::ROWS >= 8 && rest >= 8 {
+                tile::<V, 8, ALONG>(k, left, right, out, add)
+            } else if V::ROWS == 6 && rest >= 6 {
+                tile::<V, 6, ALONG>(k, left, right, out, add)
+            } else if rest >= 4 {
+                tile::<V, 4, ALONG>(k, left, right, out, add)
+            } else if rest >= 2 {
+                tile::<V, 2, ALONG>(k, left, right, out, add)
+            } else {
+                tile::<V, 1, ALONG>(k, left, right, out, add)
+            };
+        }
+    }
+}
+
+/// One register tile; returns its rows.
+#[inline(always)]
+unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
+    k: usize,
+    left: Left,
+    right: Right,
+    out: Out,
+    add: bool,
+) -> usize {
+    // SAFETY: within the caller's bounds.
+    unsafe {
+        let mut sums = [[V::splat(0.0); 2]; R];
+        // Every third row has its own pointer, so that few address registers serve all rows.
+        let row = if ALONG { 1 } else { left.row };
+        let mut starts = [left.start; 4];
+        for (third, start) in starts.iter_mut().enumerate() {
+            if 3 * third < R {
+                *start = left.start.add(3 * third * row);
+            }
+        }
+        let mut b = right.start;
+        for _ in 0..k {
+            let (b0, b1) = (V::load(b), V::load(b.add(V::LANES)));
+            if R <= 2 {
+                // Few rows wait for the right side, which comes from memory.
+                V::prefetch(b.wrapping_add(AHEAD));
+            }
+            b = b.add(right.step);
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let a = V::splat(*starts[i / 3].add(i % 3 * row));
+                sums[0] = a.times_plus(b0, sums[0]);
+                sums[1] = a.times_plus(b1, sums[1]);
+            }
+            for start in &mut starts {
+                *start = start.wrapping_add(if ALONG { left.step } else { 1 });
+            }
+        }
+        for (i, sums) in sums.into_iter().enumerate() {
+            let to = out.start.add(i * out.row);
+            for (j, sum) in sums.into_iter().enumerate() {
+                let to = to.add(j * V::LANES);
+                let sum = if add { sum.plus(V::load(to)) } else { sum };
+                sum.store(to);
+            }
+        }
+    }
+    R
+}
+
+/// Steps of `k` between two visits of a complex result: both parts of 128 rows of a panel fit the
+/// first-level cache.
+const COMPLEX_DEPTH: usize = 128;
+
+/// The factors of a complex product on one side: its three real products read one array each, or
+/// the sum or difference of two on the way.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) first: *const f32,
+    pub(crate) second: *const f32,
+    pub(crate) panel: usize,
+    pub(crate) step: usize,
+}
+
+/// Real and imaginary part of the result, laid out as [`Out`].
+#[derive(Clone, Copy)]
+pub(crate) struct ComplexOut {
+    pub(crate) real: *mut f32,
+    pub(crate) imaginary: *mut f32,
+    pub(crate) panel: usize,
+    pub(crate) row: usize,
+}
+
+/// `first`, `second`, `first + second`, `second − first`: how a product reads a [`Pair`].
+const FIRST: u8 = 0;
+const SECOND: u8 = 1;
+const SUM: u8 = 2;
+const DIFFERENCE: u8 = 3;
+
+/// A complex product as three real ones, `real = k₁ − k₃`, `imaginary = k₁ + k₂` (Gauss).
+///
+/// With `WEIGHTS` the right pair is `(a, b)` and the left sides `(c + d, c, d)`; else the right
+/// pair is `(c, d)` and the left sides `(a, b − a, a + b)`.
+///
+/// # Safety
+/// As [`product`].
+#[inline(always)]
+pub(crate) unsafe fn complex_product<V: Vector, const WEIGHTS: bool>(
+    (m, panels, k): (usize, usize, usize),
+    left: [Left; 3],
+    right: Pair,
+    out: ComplexOut,
+    add: bool,
+) {
+    for panel in 0..panels {
+        for from in (0..k).step_by(COMPLEX_DEPTH) {
+            let depth = COMPLEX_DEPTH.min(k - from);
+            let add = add || from > 0;
+            for column in (0..PANEL).step_by(2 * V::LANES) {
+                // SAFETY: within the caller's bounds.
+                unsafe {
+                    let at = panel * right.panel + from * right.step + column;
+                    let right =
+                        Pair { first: right.first.add(at), second: right.second.add(at), ..right };
+                    let at = panel * out.panel + column;
+                    let out = ComplexOut {
+                        real: out.real.add(at),
+                        imaginary: out.imaginary.add(at),
+                        ..out
+                    };
+                    let mut left = left;
+                    for side in &mut left {
+                        side.start = side.start.add(from * side.step);
+                    }
+                    complex_strip::<V, WEIGHTS>((m, depth), left, right, out, add);
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn complex_strip<V: Vector, const WEIGHTS: bool>(
+    (m, k): (usize, usize),
+    left: [Left; 3],
+    right: Pair,
+    out: ComplexOut,
+    add: bool,
+) {
+    let mut i = 0;
+    while i < m {
+        let rest = m - i;
+        // SAFETY: rows `i..i + R` are within the caller's bounds.
+        unsafe {
+            let mut left = left;
+            for side in &mut left {
+                side.start = side.start.add(i * side.row);
+            }
+            let at = i * out.row;
+            let out =
+                ComplexOut { real: out.real.add(at), imaginary: out.imaginary.add(at), ..out };
+            i += if V::ROWS >= 12 && rest >= 12 {
+                complex_tile::<V, 12, WEIGHTS>(k, left, right, out, add)
+            } else if V::ROWS >= 8 && rest >= 8 {
+                complex_tile::<V, 8, WEIGHTS>(k, left, right, out, add)
+            } else if V::ROWS == 6 && rest >= 6 {
+                complex_tile::<V, 6, WEIGHTS>(k, left, right, out, add)
+            } else if rest >= 4 {
+                complex_tile::<V, 4, WEIGHTS>(k, left, right, out, add)
+            } else if rest >= 2 {
+                complex_tile::<V, 2, WEIGHTS>(k, left, right, out, add)
+            } else {
+                complex_tile::<V, 1, WEIGHTS>(k, left, right, out, add)
+            };
+        }
+    }
+}
+
+#[inline(always)]
+unsafe fn complex_tile<V: Vector, const R: usize, const WEIGHTS: bool>(
+    k: usize,
+    [k1, k2, k3]: [Left; 3],
+    right: Pair,
+    out: ComplexOut,
+    add: bool,
+) -> usize {
+    // SAFETY: within the caller's bounds.
+    unsafe {
+        let (first, second, third) = if WEIGHTS {
+            (sums::<V, R, FIRST, false>(k, k1, right), DIFFERENCE, SUM)
+        } else {
+            (sums::<V, R, SUM, true>(k, k1, right), FIRST, SECOND)
+        };
+        for (i, row) in first.iter().enumerate() {
+            for (j, &sum) in row.iter().enumerate() {
+                let at = i * out.row + j * V::LANES;
+                for to in [out.real.add(at), out.imaginary.add(at)] {
+                    let sum = if add { V::load(to).plus(sum) } else { sum };
+                    sum.store(to);
+                }
+            }
+        }
+        let products = if second == DIFFERENCE {
+            sums::<V, R, DIFFERENCE, false>(k, k2, right)
+        } else {
+            sums::<V, R, FIRST, true>(k, k2, right)
+        };
+        for (i, row) in products.iter().enumerate() {
+            for (j, &sum) in row.iter().enumerate() {
+                let to = out.imaginary.add(i * out.row + j * V::LANES);
+                V::load(to).plus(sum).store(to);
+            }
+        }
+        let products = if third == SUM {
+            sums::<V, R, SUM, false>(k, k3, right)
+        } else {
+            sums::<V, R, SECOND, true>(k, k3, right)
+        };
+        for (i, row) in products.iter().enumerate() {
+            for (j, &sum) in row.iter().enumerate() {
+                let to = out.real.add(i * out.row + j * V::LANES);
+                V::load(to).minus(sum).store(to);
+            }
+        }
+    }
+    R
+}
+
+/// One register tile of products; `READ` is how the right pair is read.
+#[inline(always)]
+unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
+    k: usize,
+    left: Left,
+    right: Pair,
+) -> [[V; 2]; R] {
+    // SAFETY: within the caller's bounds.
+    unsafe {
+        let mut sums = [[V::splat(0.0); 2]; R];
+        let row = if ALONG { 1 } else { left.row };
+        let mut starts = [left.start; 4];
+        for (third, start) in starts.iter_mut().enumerate() {
+            if 3 * third < R {
+                *start = left.start.add(3 * third * row);
+            }
+        }
+        let (mut first, mut second) = (right.first, right.second);
+        for _ in 0..k {
+            let mut b = [V::splat(0.0); 2];
+            for (j, b) in b.iter_mut().enumerate() {
+                let (x, y) = (first.add(j * V::LANES), second.add(j * V::LANES));
+                *b = match READ {
+                    FIRST => V::load(x),
+                    SECOND => V::load(y),
+                    SUM => V::load(x).plus(V::load(y)),
+                    _ => V::load(y).minus(V::load(x)),
+                };
+            }
+            first = first.wrapping_add(right.step);
+            second = second.wrapping_add(right.step);
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let a = V::splat(*starts[i / 3].add(i % 3 * row));
+                sums[0] = a.times_plus(b[0], sums[0]);
+                sums[1] = a.times_plus(b[1], sums[1]);
+            }
+            for start in &mut starts {
+                *start = start.wrapping_add(if ALONG { left.step } else { 1 });
+            }
+        }
+        sums
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::isa::{Isa, Kernel};
+    use super::*;
+    use crate::initialize::uniform;
+
+    struct Whole<'a> {
+        shape: (usize, usize, usize),
+        left: (&'a [f32], usize, usize),
+        right: &'a [f32],
+        out: &'a mut [f32],
+        add: bool,
+    }
+
+    impl Kernel for Whole<'_> {
+        type Output = ();
+        #[inline(always)]
+        unsafe fn run<V: Vector>(self) {
+            let (m, panels, k) = self.shape;
+            let (left, row, step) = self.left;
+            let left = Left { start: left.as_ptr(), row, step };
+            let right = Right { start: self.right.as_ptr(), panel: k * PANEL, step: PANEL };
+            let row = panels * PANEL;
+            let out = Out { start: self.out.as_mut_ptr(), panel: PANEL, row };
+            // SAFETY: the buffers below hold the shapes.
+            unsafe { product::<V>((m, panels, k), left, right, out, self.add) }
+        }
+    }
+
+    #[test]
+    fn products_equal_plain_sums_for_every_instruction_set() {
+        for isa in Isa::available() {
+            for (case, (m, panels, k)) in
+                [(1, 1, 1), (2, 2, 3), (13, 1, 7), (23, 3, 300), (48, 1, 513), (12, 2, 0)]
+                    .into_iter()
+                    .enumerate()
+            {
+                // Overlapping rows, and rows that are neighbours.
+                for (row, step) in [(3, 1), (1, m + 2)] {
+                    let a = uniform(case as u64, 1, (m * row + k * step + 1).max(1), 1.0);
+                    let b = uniform(case as u64, 2, panels * k * PANEL, 1.0);
+                    for add in [false, true] {
+                        let mut out = vec![0.5; m * panels * PANEL];
+                        let left = (&a[..], row, step);
+                        isa.run(Whole {
+                            shape: (m, panels, k),
+                            left,
+                            right: &b,
+                            out: &mut out,
+                            add,
+                        });
+                        for i in 0..m {
+                            for j in 0..panels * PANEL {
+                                let b = |q: usize| b[(j / PANEL * k + q) * PANEL + j % PANEL];
+                                let sum: f64 = (0..k)
+                                    .map(|q| f64::from(a[i * row + q * step]) * f64::from(b(q)))
+                                    .sum();
+                                let expected = sum + if add { 0.5 } else { 0.0 };
+                                let found = f64::from(out[i * panels * PANEL + j]);
+                                assert!((found - expected).abs() < 2e-5, "{isa:?} {m} {k} {i} {j}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

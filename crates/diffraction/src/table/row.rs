@@ -1,0 +1,81 @@
+//! One sample of a table.
+
+/// One sample: who it is, and its pattern with the zeros left out.
+///
+/// `indices` ascend strictly and `values` are finite and positive, one per index; the points that
+/// are not listed are zero. A row is meant to be reused: reading into it keeps its buffers.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Row {
+    /// The sample's name; never empty.
+    pub name: String,
+    /// The identifier, when the table has such a column and the cell is not empty.
+    pub id: Option<String>,
+    /// The chemical formula, likewise.
+    pub formula: Option<String>,
+    /// The conductivity in S/cm, likewise.
+    pub conductivity: Option<f64>,
+    /// The class, likewise. The reader takes any number from 0 to 255; which classes exist is for
+    /// the data set to say.
+    pub label: Option<u8>,
+    /// The grid points with an intensity, ascending, counted from 0 (column `v1`).
+    pub indices: Vec<u16>,
+    /// The intensities at `indices`.
+    pub values: Vec<f32>,
+}
+
+impl Row {
+    /// Writes the pattern with its zeros into `dense`.
+    ///
+    /// # Panics
+    /// When `dense` is shorter than the table's number of points.
+    pub fn fill(&self, dense: &mut [f32]) {
+        dense.fill(0.0);
+        for (&index, &value) in self.indices.iter().zip(&self.values) {
+            dense[usize::from(index)] = value;
+        }
+    }
+
+    /// Takes the non-zero values of a dense pattern; values of at most 0 are left out.
+    ///
+    /// # Panics
+    /// When `dense` has more than 65 535 points.
+    pub fn take(&mut self, dense: &[f32]) {
+        assert!(dense.len() <= crate::grid::MAX_POINTS, "a pattern has at most 65 535 points");
+        self.indices.clear();
+        self.values.clear();
+        for (index, &value) in dense.iter().enumerate() {
+            if value > 0.0 {
+                self.indices.push(index as u16);
+                self.values.push(value);
+            }
+        }
+    }
+
+    /// Empties the row, keeping its buffers.
+    pub(crate) fn clear(&mut self) {
+        self.name.clear();
+        self.conductivity = None;
+        self.label = None;
+        self.indices.clear();
+        self.values.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dense_and_sparse_are_the_same_pattern() {
+        let dense = [0.0, 0.25, 0.0, 1.0, 0.0];
+        let mut row = Row::default();
+        row.take(&dense);
+        assert_eq!(
+            (row.indices.as_slice(), row.values.as_slice()),
+            (&[1, 3][..], &[0.25, 1.0][..])
+        );
+        let mut back = [9.0; 5];
+        row.fill(&mut back);
+        assert_eq!(back, dense);
+    }
+}

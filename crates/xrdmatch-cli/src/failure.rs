@@ -1,0 +1,261 @@
+//! How the program fails: what, where, what to do, and an exit code.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use convnet::{ArchitectureError, LoadError};
+use xrdmatch::config::{ConfigError, LayerError};
+use xrdmatch::dataset::DatasetError;
+use xrdmatch::evaluate::EvaluateError;
+use xrdmatch::metrics::MetricsError;
+use xrdmatch::predict::PredictError;
+use xrdmatch::run::RunError;
+use xrdmatch::split::{SplitError, SplitFileError};
+use xrdmatch::train::TrainError;
+
+/// The kinds of failure, by exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// 2: the command line or a setting.
+    Usage,
+    /// 3: data or records.
+    Data,
+    /// 4: a model or checkpoint.
+    Model,
+    /// 130: the user stopped the program.
+    Interrupted,
+}
+
+/// A failure on its way to the user.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    kind: Kind,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Usage, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn data(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Data, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Interrupted, message: message.into(), hint: None }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Tells the user, and gives the exit code.
+    pub(crate) fn report(self) -> ExitCode {
+        match self.kind {
+            Kind::Interrupted => eprintln!("{}", self.message),
+            _ => eprintln!("error: {}", self.message),
+        }
+        if let Some(hint) = self.hint {
+            eprintln!("\nhint: {hint}");
+        }
+        ExitCode::from(match self.kind {
+            Kind::Usage => 2,
+            Kind::Data => 3,
+            Kind::Model => 4,
+            Kind::Interrupted => 130,
+        })
+    }
+
+    fn of(kind: Kind, error: &dyn Error) -> Self {
+        Self { kind, message: chain(error), hint: None }
+    }
+}
+
+/// An error with its causes, each said once.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut message = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let text = inner.to_string();
+        if !message.contains(&text) {
+            message.push_str(": ");
+            message.push_str(&text);
+        }
+        cause = inner.source();
+    }
+    message
+}
+
+impl From<DatasetError> for Failure {
+    fn from(error: DatasetError) -> Self {
+        let hint = match &error {
+            DatasetError::NoLabels { .. } | DatasetError::NoLabel { .. } => Some(
+                "labels are 0 (superionic) or 1 (not); give a file without labels as --unlabeled",
+            ),
+            DatasetError::Label { .. } => Some("for more than two classes, pass `--set classes=N`"),
+            DatasetError::DuplicateName { .. } => Some(
+                "names identify samples in splits and results; rename or remove one of the rows",
+            ),
+            DatasetError::Flat { .. } => {
+                Some("a flat pattern cannot be normalised; remove the row")
+            }
+            DatasetError::Grids { .. } => Some(
+                "bring both files onto one grid; for text tables without one, state it with --grid",
+            ),
+            DatasetError::StatedGrid { .. } | DatasetError::Grid { .. } => {
+                Some("state the grid as START:STEP, for example `--grid 10:0.05`")
+            }
+            _ => None,
+        };
+        let failure = Self::of(Kind::Data, &error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<LayerError> for Failure {
+    fn from(error: LayerError) -> Self {
+        let kind = if matches!(error, LayerError::Read { .. }) { Kind::Data } else { Kind::Usage };
+        let hint = match &error {
+            LayerError::UnknownSetting { .. } => Some("`xrdmatch config show` lists all settings"),
+            LayerError::UnknownPreset { .. } => {
+                Some("`xrdmatch config presets` says what each is for")
+            }
+            _ => None,
+        };
+        let failure = Self::of(kind, &error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        let hint = match &error {
+            ConfigError::NoAverage { .. } => Some("set `optimizer.average`, for example to 0.99"),
+            ConfigError::Split(SplitError::TooFew { .. }) => None,
+            _ => Some("`xrdmatch config show` prints every setting with its value and origin"),
+        };
+        let failure = Self::of(Kind::Usage, &error);
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<SplitError> for Failure {
+    fn from(error: SplitError) -> Self {
+        match &error {
+            SplitError::TooFew { .. } => Self::of(Kind::Data, &error)
+                .hint("ask for fewer with --labeled-per-class, or add labelled rows"),
+            SplitError::EmptyClass { .. } => {
+                Self::of(Kind::Data, &error).hint("training needs labelled samples of every class")
+            }
+            SplitError::EmptyPool { .. } => Self::of(Kind::Data, &error),
+            _ => Self::of(Kind::Usage, &error),
+        }
+    }
+}
+
+impl From<SplitFileError> for Failure {
+    fn from(error: SplitFileError) -> Self {
+        Self::of(Kind::Data, &error)
+    }
+}
+
+impl From<MetricsError> for Failure {
+    fn from(error: MetricsError) -> Self {
+        Self::of(Kind::Data, &error)
+    }
+}
+
+impl From<TrainError> for Failure {
+    fn from(error: TrainError) -> Self {
+        match error {
+            TrainError::Config(error) => error.into(),
+            TrainError::Split(error) => error.into(),
+            TrainError::Architecture(error) => error.into(),
+            TrainError::NoUnlabeled => Self::of(Kind::Usage, &error)
+                .hint("pass --unlabeled FILE, or train with `--algorithm supervised`"),
+            TrainError::Diverged { .. } => Self::of(Kind::Model, &error)
+                .hint("lower the learning rate with `--set optimizer.learning_rate=1e-4`"),
+            _ => Self::of(Kind::Model, &error),
+        }
+    }
+}
+
+impl From<ArchitectureError> for Failure {
+    fn from(error: ArchitectureError) -> Self {
+        Self::of(Kind::Model, &error)
+    }
+}
+
+impl From<LoadError> for Failure {
+    fn from(error: LoadError) -> Self {
+        Self::of(Kind::Model, &error)
+    }
+}
+
+impl From<PredictError> for Failure {
+    fn from(error: PredictError) -> Self {
+        match error {
+            PredictError::Dataset(error) => error.into(),
+            PredictError::Grid { .. } => {
+                Self::of(Kind::Data, &error).hint("bring the patterns onto the model's grid")
+            }
+            PredictError::Write(_) => Self::of(Kind::Data, &error),
+            PredictError::Predictions(_) => Self::of(Kind::Model, &error),
+        }
+    }
+}
+
+impl From<EvaluateError> for Failure {
+    fn from(error: EvaluateError) -> Self {
+        match error {
+            EvaluateError::Run(error) => error.into(),
+            EvaluateError::Dataset(error) => error.into(),
+            EvaluateError::Predict(error) => error.into(),
+            EvaluateError::Metrics(error) => error.into(),
+            EvaluateError::Changed { .. } => Self::of(Kind::Data, &error)
+                .hint("pass a labelled file with --data to score it instead"),
+            EvaluateError::NoRows { .. } => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Split(error) => error.into(),
+            RunError::SplitFile(error) => error.into(),
+            RunError::Metrics(error) => error.into(),
+            RunError::NoCheckpoint { .. } | RunError::Damaged { .. } => Self::of(Kind::Model, &error),
+            RunError::OtherConfiguration { .. } | RunError::OtherSplit { .. } => Self::of(Kind::Data, &error)
+                .hint("choose another directory with --run, or repeat the settings the run was begun with"),
+            RunError::Locked { .. } => Self::of(Kind::Data, &error)
+                .hint("wait for it to end, or choose another directory with --run"),
+            RunError::NotARun { .. } => {
+                Self::of(Kind::Data, &error).hint("choose an empty or new directory with --run")
+            }
+            RunError::Newer { .. } => Self::of(Kind::Data, &error).hint("update this program"),
+            RunError::Io { ref source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                Self::of(Kind::Data, &error)
+                    .hint("free some space and run the same command again: it continues from the last checkpoint")
+            }
+            RunError::Train { experiment, source } => {
+                let mut failure = Self::from(source);
+                failure.message = format!("experiment {experiment}: {}", failure.message);
+                failure
+            }
+            error => Self::of(Kind::Data, &error),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! A trained model of a run, applied to rows and to tables of any length.
+
+use std::path::Path;
+
+use convnet::{Network, Weights};
+
+use crate::config::Config;
+use crate::dataset::{Chunks, Dataset, DatasetError, Labels, Prepared};
+use crate::predictions::{
+    PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
+};
+use crate::run::{CheckpointChoice, Run, RunError};
+use crate::train::{WeightsChoice, network_for_inference, plain_views};
+
+/// Rows that are predicted at once.
+const CHUNK: usize = 512;
+
+/// A trained network with the settings its input needs.
+pub struct Model {
+    network: Box<dyn Network>,
+    config: Config,
+    grid: diffraction::Grid,
+    /// Steps of training.
+    step: u64,
+}
+
+/// Why rows could not be predicted.
+#[derive(Debug, thiserror::Error)]
+pub enum PredictError {
+    /// The table is at fault.
+    #[error(transparent)]
+    Dataset(#[from] DatasetError),
+    /// The table lies on another grid than the model was trained on.
+    #[error(
+        "{data} has {found} grid points from {start}° in steps of {step}°, but the model was trained on {expected}"
+    )]
+    Grid {
+        /// The table.
+        data: String,
+        /// Its points.
+        found: usize,
+        /// Its first angle.
+        start: f64,
+        /// Its step.
+        step: f64,
+        /// The model's grid, in words.
+        expected: String,
+    },
+    /// The predictions are no predictions.
+    #[error(transparent)]
+    Predictions(#[from] PredictionsError),
+    /// They could not be written.
+    #[error(transparent)]
+    Write(#[from] WritePredictionsError),
+}
+
+impl Model {
+    /// Loads an experiment's model: the weights that its training evaluates with.
+    ///
+    /// # Errors
+    /// If there is no such checkpoint, or it is damaged.
+    pub fn load(run: &Run, experiment: u32, choice: CheckpointChoice) -> Result<Self, RunError> {
+        let checkpoint = run.checkpoint(experiment, choice)?;
+        let config = run.manifest().config.clone();
+        let grid = run.manifest().labeled.grid;
+        let weights = match (config.training.evaluate_with, &checkpoint.state.average) {
+            (WeightsChoice::Average, Some(average)) => average,
+            _ => &checkpoint.state.weights,
+        };
+        let network = network_for_inference(&config, grid.points(), weights)
+            .map_err(|source| RunError::Train { experiment, source })?;
+        Ok(Self { network, config, grid, step: checkpoint.state.progress.step })
+    }
+
+    /// The steps the model was trained for.
+    pub fn step(&self) -> u64 {
+        self.step
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        usize::from(self.config.classes)
+    }
+
+    /// Predicts some rows of a data set.
+    ///
+    /// # Errors
+    /// If the data lies on another grid.
+    pub fn predict(&mut self, data: &Dataset, rows: &[usize]) -> Result<Predictions, PredictError> {
+        self.check_grid(data.source(), data.grid())?;
+        let prepared = Prepared::new(data, self.config.preparation);
+        let samples = rows
+            .iter()
+            .map(|&row| Sample::new(data.sample(row).name.clone(), data.sample(row).label));
+        let logits = self.network.infer(&plain_views(&prepared, rows), Weights::Current);
+        Ok(Predictions::from_logits(self.classes(), samples.collect(), logits.as_slice().to_vec())?)
+    }
+
+    /// Predicts a table of any length in constant memory; says how many rows there were.
+    ///
+    /// `progress` is told the rows done so far.
+    ///
+    /// # Errors
+    /// If the table is at fault or the output cannot be written; no output appears then.
+    pub fn predict_table(
+        &mut self,
+        table: &Path,
+        output: &Path,
+        progress: &mut dyn FnMut(usize),
+    ) -> Result<usize, PredictError> {
+        let labels = Labels::Optional { classes: self.config.classes };
+        let chunks = Chunks::open(table, labels, None, CHUNK)?;
+        self.check_grid(table, chunks.grid())?;
+        let mut writer = PredictionWriter::create(output, self.classes())?;
+        let mut done = 0;
+        for chunk in chunks {
+            let chunk = chunk?;
+            let rows: Vec<usize> = (0..chunk.len()).collect();
+            writer.write(&self.predict(&chunk, &rows)?)?;
+            done += chunk.len();
+            progress(done);
+        }
+        writer.finish()?;
+        Ok(done)
+    }
+
+    fn check_grid(&self, data: &Path, grid: diffraction::Grid) -> Result<(), PredictError> {
+        if grid == self.grid {
+            return Ok(());
+        }
+        let (expected, found) = (self.grid, grid);
+        Err(PredictError::Grid {
+            data: data.display().to_string(),
+            found: found.points(),
+            start: found.start(),
+            step: found.step(),
+            expected: format!(
+                "{} from {}° in steps of {}°",
+                expected.points(),
+                expected.start(),
+                expected.step()
+            ),
+        })
+    }
+}

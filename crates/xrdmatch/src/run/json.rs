@@ -1,0 +1,22 @@
+//! Records as JSON files.
+
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::RunError;
+use crate::disk::write_atomically;
+
+pub(super) fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), RunError> {
+    let mut text = serde_json::to_vec_pretty(value)
+        .map_err(|error| RunError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
+    text.push(b'\n');
+    write_atomically(path, &text).map_err(RunError::io("write", path))
+}
+
+pub(super) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, RunError> {
+    let text = std::fs::read(path).map_err(RunError::io("read", path))?;
+    serde_json::from_slice(&text)
+        .map_err(|error| RunError::Damaged { path: path.to_owned(), reason: error.to_string() })
+}

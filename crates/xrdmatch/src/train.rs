@@ -1,0 +1,504 @@
+//! One experiment: steps, epochs, evaluations. Emits events and knows nothing of disks.
+
+mod event;
+mod schedule;
+mod state;
+
+use convnet::{CpuNetwork, Initialization, Matrix, Mode, Network, Stream, Weights};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::augment::Augmenter;
+use crate::batch::{Batches, Place, PoolSample, StepBatch};
+use crate::config::{Config, ConfigError};
+use crate::dataset::{Dataset, Prepared};
+use crate::metrics::Evaluation;
+use crate::objective::{StateError, Thresholds};
+use crate::predictions::{Predictions, PredictionsError, Sample};
+use crate::seed::Purpose;
+use crate::split::Split;
+
+pub use event::{EpochSummary, Event};
+pub use schedule::Schedule;
+pub use state::{Best, Progress, TrainerState};
+
+/// For how long to train, who teaches, and what is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Training {
+    /// Epochs; an evaluation follows each.
+    pub epochs: u32,
+    /// Steps in an epoch.
+    pub iterations: u32,
+    /// How the learning rate changes over all steps.
+    pub schedule: Schedule,
+    /// What labels the weak views.
+    pub teacher: Teacher,
+    /// Which weights are evaluated and kept for prediction.
+    pub evaluate_with: WeightsChoice,
+    /// Epochs between two checkpoints.
+    pub checkpoint_every: u32,
+    /// The best epoch's weights are kept when its macro-F1 is at least this.
+    pub keep_best_from: f64,
+}
+
+impl Default for Training {
+    fn default() -> Self {
+        Self {
+            epochs: 100,
+            iterations: 10,
+            schedule: Schedule::Constant,
+            teacher: Teacher::Train,
+            evaluate_with: WeightsChoice::Current,
+            checkpoint_every: 5,
+            keep_best_from: 0.0,
+        }
+    }
+}
+
+/// What labels the weak views.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Teacher {
+    /// The network in training mode: batch statistics and dropout, as published.
+    Train,
+    /// The network with running statistics and without dropout.
+    Eval,
+    /// The running average of the weights, likewise.
+    #[serde(alias = "ema")]
+    Average,
+}
+
+/// Which weights a result is made with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WeightsChoice {
+    /// Those of the last step.
+    Current,
+    /// Their running average.
+    Average,
+}
+
+impl From<WeightsChoice> for Weights {
+    fn from(choice: WeightsChoice) -> Self {
+        match choice {
+            WeightsChoice::Current => Self::Current,
+            WeightsChoice::Average => Self::Average,
+        }
+    }
+}
+
+/// A training setting that makes no sense.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum TrainingError {
+    /// A count of nothing.
+    #[error("setting `{setting}` is 0, but must be at least 1")]
+    Zero {
+        /// The name of the setting.
+        setting: &'static str,
+    },
+    /// A macro-F1 outside [0, 1].
+    #[error("setting `keep_best_from` is {found}, but must lie between 0 and 1")]
+    KeepBestFrom {
+        /// Its value.
+        found: f64,
+    },
+}
+
+impl Training {
+    /// Refuses settings that make no sense.
+    ///
+    /// # Errors
+    /// The first setting at fault.
+    pub fn validate(&self) -> Result<(), TrainingError> {
+        let counts = [
+            ("epochs", self.epochs),
+            ("iterations", self.iterations),
+            ("checkpoint_every", self.checkpoint_every),
+        ];
+        if let Some((setting, _)) = counts.into_iter().find(|(_, count)| *count == 0) {
+            return Err(TrainingError::Zero { setting });
+        }
+        match self.keep_best_from {
+            found if (0.0..=1.0).contains(&found) => Ok(()),
+            found => Err(TrainingError::KeepBestFrom { found }),
+        }
+    }
+
+    /// All steps of an experiment.
+    pub fn steps(&self) -> u64 {
+        u64::from(self.epochs) * u64::from(self.iterations)
+    }
+}
+
+/// The data sets of a run, and their prepared forms.
+#[derive(Debug)]
+pub struct Data {
+    /// The labelled file.
+    pub labeled: Dataset,
+    /// The unlabelled file; absent for supervised training.
+    pub unlabeled: Option<Dataset>,
+    /// The labelled file, prepared.
+    pub prepared_labeled: Prepared,
+    /// The unlabelled file, prepared; empty without one.
+    pub prepared_unlabeled: Option<Prepared>,
+}
+
+impl Data {
+    /// Prepares data sets under a configuration.
+    ///
+    /// # Errors
+    /// If they lie on different grids.
+    pub fn new(
+        labeled: Dataset,
+        unlabeled: Option<Dataset>,
+        config: &Config,
+    ) -> Result<Self, crate::dataset::DatasetError> {
+        if let Some(unlabeled) = &unlabeled {
+            labeled.check_same_grid(unlabeled)?;
+        }
+        Ok(Self {
+            prepared_labeled: Prepared::new(&labeled, config.preparation),
+            prepared_unlabeled: unlabeled
+                .as_ref()
+                .map(|data| Prepared::new(data, config.preparation)),
+            labeled,
+            unlabeled,
+        })
+    }
+
+    fn unlabeled_rows(&self) -> usize {
+        self.unlabeled.as_ref().map_or(0, Dataset::len)
+    }
+}
+
+/// Why an experiment cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum TrainError {
+    /// The configuration cannot work with this data.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The network cannot be built for this input.
+    #[error(transparent)]
+    Architecture(#[from] convnet::ArchitectureError),
+    /// The pool cannot be drawn.
+    #[error(transparent)]
+    Split(#[from] crate::split::SplitError),
+    /// The objective needs unlabelled patterns and there are none.
+    #[error("the algorithm needs unlabelled patterns, but there is no unlabelled file")]
+    NoUnlabeled,
+    /// A stored state does not fit the network.
+    #[error(transparent)]
+    Load(#[from] convnet::LoadError),
+    /// A stored state does not fit the objective.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The loss or the logits are no longer finite.
+    #[error("training diverged at step {step}: {what} is not finite")]
+    Diverged {
+        /// The step, counted from 1.
+        step: u64,
+        /// What was not finite.
+        what: &'static str,
+    },
+    /// Predictions could not be formed.
+    #[error(transparent)]
+    Predictions(#[from] PredictionsError),
+}
+
+/// An experiment under way: the network, the objective's state and the place in the sequence of steps.
+pub struct Trainer<'a> {
+    config: &'a Config,
+    data: &'a Data,
+    experiment: u32,
+    batches: Batches<'a>,
+    batch: StepBatch,
+    network: Box<dyn Network>,
+    thresholds: Thresholds,
+    progress: Progress,
+}
+
+/// What a step gave.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct StepReport {
+    /// The supervised loss.
+    pub supervised_loss: f64,
+    /// The unsupervised loss, before λ_u.
+    pub unsupervised_loss: f64,
+    /// The part of the unlabelled batch whose pseudo-labels counted.
+    pub mask_rate: f64,
+    /// The part of the unlabelled batch predicted as each class.
+    pub class_shares: Vec<f64>,
+}
+
+impl<'a> Trainer<'a> {
+    /// An experiment before its first step.
+    ///
+    /// # Errors
+    /// If the configuration, the data and the split do not fit each other.
+    pub fn new(
+        config: &'a Config,
+        data: &'a Data,
+        split: &Split,
+        experiment: u32,
+    ) -> Result<Self, TrainError> {
+        let points = data.labeled.grid().points();
+        config.validate(points)?;
+        let seed = config.seed;
+        let labeled = split.labeled();
+        let pool = if config.objective.uses_unlabeled() {
+            if data.unlabeled.is_none() {
+                return Err(TrainError::NoUnlabeled);
+            }
+            let drawn = config.split.pool(data.unlabeled_rows(), seed, experiment)?;
+            let mut pool: Vec<PoolSample> = drawn.into_iter().map(PoolSample::Unlabeled).collect();
+            if config.split.labeled_in_pool {
+                pool.extend(labeled.iter().copied().map(PoolSample::Labeled));
+            }
+            pool
+        } else {
+            Vec::new()
+        };
+        let label = |row: usize| data.labeled.sample(row).label.map(|label| (row, label));
+        let batches = Batches::new(
+            &data.prepared_labeled,
+            data.prepared_unlabeled.as_ref().unwrap_or(&data.prepared_labeled),
+            labeled.into_iter().filter_map(label).collect(),
+            pool,
+            config.batch,
+            (config.preparation, config.augmentation),
+            Place { seed, experiment },
+        );
+        let network = CpuNetwork::new(
+            config.architecture()?,
+            points,
+            config.network.initialization,
+            seed.number(Purpose::Initialization, experiment, 0, 0),
+        )?;
+        Ok(Self {
+            thresholds: config
+                .objective
+                .thresholds(usize::from(config.classes), batches.pool_len()),
+            batch: batches.empty(),
+            batches,
+            network: Box::new(network),
+            progress: Progress::default(),
+            config,
+            data,
+            experiment,
+        })
+    }
+
+    /// Continues from a stored state.
+    ///
+    /// # Errors
+    /// If the state belongs to another network, pool or objective.
+    pub fn restore(&mut self, state: &TrainerState) -> Result<(), TrainError> {
+        self.network.restore(&state.weights, state.average.as_ref(), &state.optimizer)?;
+        self.thresholds.restore(&state.objective)?;
+        self.progress = state.progress.clone();
+        Ok(())
+    }
+
+    /// Everything that the next step depends on.
+    pub fn state(&self) -> TrainerState {
+        let average =
+            (self.config.optimizer.average > 0.0).then(|| self.network.weights(Weights::Average));
+        TrainerState {
+            progress: self.progress.clone(),
+            weights: self.network.weights(Weights::Current),
+            average,
+            optimizer: self.network.optimizer_state(),
+            objective: self.thresholds.to_tensors(),
+        }
+    }
+
+    /// How far the experiment is.
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`].
+    pub fn step(&mut self) -> Result<StepReport, TrainError> {
+        let step = self.progress.step;
+        let (config, experiment) = (self.config, self.experiment);
+        self.batches.fill(step, &mut self.batch);
+        let (batch, thresholds) = (&self.batch, &mut self.thresholds);
+        let dropout = |pass| config.seed.number(Purpose::Dropout, experiment, step, pass);
+        let train = |pass| Mode::Train { dropout_seed: dropout(pass) };
+        let mut streams = vec![Stream { signals: &batch.labeled, mode: train(0), gradient: true }];
+        if config.objective.uses_unlabeled() {
+            let mode = match config.training.teacher {
+                Teacher::Train => train(1),
+                Teacher::Eval => Mode::Running,
+                Teacher::Average => Mode::Average,
+            };
+            streams.push(Stream { signals: &batch.weak, mode, gradient: false });
+            streams.push(Stream { signals: &batch.strong, mode: train(2), gradient: true });
+        }
+        let optimizer =
+            config.optimizer.at(config.training.schedule.factor(step, config.training.steps()));
+        let mut report = StepReport::default();
+        let mut finite = true;
+        self.network.learn(&streams, &optimizer, &mut |logits| {
+            finite = logits.iter().all(|logits| logits.as_slice().iter().all(|v| v.is_finite()));
+            if !finite {
+                return vec![None; logits.len()];
+            }
+            let (loss, gradient) = config.objective.supervised(&logits[0], &batch.labels);
+            report.supervised_loss = loss;
+            let mut gradients = vec![Some(gradient)];
+            if let [_, weak, strong] = logits {
+                let result = config.objective.unsupervised(thresholds, &batch.rows, weak, strong);
+                report.unsupervised_loss = result.loss;
+                report.mask_rate = result.mask_rate;
+                report.class_shares = result.class_shares;
+                gradients.extend([None, Some(result.gradient)]);
+            }
+            gradients
+        });
+        if !finite {
+            return Err(TrainError::Diverged { step: step + 1, what: "a logit" });
+        }
+        self.progress.step += 1;
+        self.progress.epoch.add(&report);
+        Ok(report)
+    }
+
+    /// Runs until the end or until `observe` asks to stop; every event goes to `observe`, which may
+    /// ask for the trainer's state.
+    ///
+    /// # Errors
+    /// What [`Self::step`] gives, and what `observe` gives.
+    pub fn run<E: From<TrainError>>(
+        &mut self,
+        observe: &mut dyn FnMut(Event, &mut Self) -> Result<Continue, E>,
+    ) -> Result<Continue, E> {
+        let iterations = u64::from(self.config.training.iterations);
+        while self.progress.step < self.config.training.steps() {
+            let report = self.step()?;
+            let step = self.progress.step;
+            let mut going = observe(Event::Step { step, report }, self)?;
+            if step.is_multiple_of(iterations) {
+                let event = self.finish_epoch()?;
+                if observe(event, self)? == Continue::Stop {
+                    going = Continue::Stop;
+                }
+            }
+            if going == Continue::Stop {
+                return Ok(Continue::Stop);
+            }
+        }
+        Ok(Continue::Yes)
+    }
+
+    /// Evaluates after an epoch and notes whether it is the best so far.
+    fn finish_epoch(&mut self) -> Result<Event, TrainError> {
+        let (training, step) = (&self.config.training, self.progress.step);
+        #[expect(clippy::cast_possible_truncation, reason = "at most `epochs`, a u32")]
+        let epoch = (step / u64::from(training.iterations)) as u32 - 1;
+        let sums = std::mem::take(&mut self.progress.epoch);
+        let learning_rate =
+            self.config.optimizer.at(training.schedule.factor(step - 1, training.steps()));
+        Ok(Event::Epoch(EpochSummary {
+            epoch,
+            step,
+            learning_rate: learning_rate.learning_rate,
+            means: sums.means(),
+            thresholds: self.thresholds.per_class(),
+        }))
+    }
+
+    /// Predicts rows of the labelled file from their plain views.
+    ///
+    /// # Errors
+    /// [`TrainError::Diverged`] if a logit is not finite.
+    pub fn predict(&mut self, rows: &[usize]) -> Result<Predictions, TrainError> {
+        let samples = rows
+            .iter()
+            .map(|&row| self.data.labeled.sample(row))
+            .map(|sample| Sample::new(sample.name.clone(), sample.label))
+            .collect();
+        let signals = plain_views(&self.data.prepared_labeled, rows);
+        let logits = self.network.infer(&signals, self.config.training.evaluate_with.into());
+        if !logits.as_slice().iter().all(|value| value.is_finite()) {
+            return Err(TrainError::Diverged {
+                step: self.progress.step,
+                what: "a logit in evaluation",
+            });
+        }
+        Ok(Predictions::from_logits(
+            usize::from(self.config.classes),
+            samples,
+            logits.as_slice().to_vec(),
+        )?)
+    }
+
+    /// Notes an epoch's evaluation that may be the best so far; says whether it is, and is worth
+    /// keeping.
+    ///
+    /// As published: a macro-F1 above that of every epoch before, and at least `keep_best_from`.
+    pub fn note_score(&mut self, epoch: u32, evaluation: &Evaluation) -> bool {
+        let macro_f1 = evaluation.macro_average.f1;
+        let better = self.progress.best.as_ref().is_none_or(|best| macro_f1 > best.macro_f1);
+        if better {
+            let (step, accuracy, auc) = (self.progress.step, evaluation.accuracy, evaluation.auc);
+            self.progress.best = Some(Best { epoch, step, macro_f1, accuracy, auc });
+        }
+        better && macro_f1 >= self.keep_best_from()
+    }
+
+    /// The macro-F1 from which the best epoch's weights are kept.
+    pub fn keep_best_from(&self) -> f64 {
+        self.config.training.keep_best_from
+    }
+}
+
+/// Whether to go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Continue {
+    /// Go on.
+    Yes,
+    /// Stop at once; what is done is done.
+    Stop,
+}
+
+/// The plain views of some rows, (rows, points).
+pub fn plain_views(data: &Prepared, rows: &[usize]) -> Matrix {
+    let mut signals = Matrix::zeros(rows.len(), data.points());
+    let outputs = signals.as_mut_slice().par_chunks_mut(data.points());
+    outputs.zip(rows).for_each_init(Augmenter::default, |augmenter, (out, &row)| {
+        let (indices, values) = data.pattern(row);
+        augmenter.plain(indices, values, out);
+    });
+    signals
+}
+
+/// The bytes that training one experiment will need in memory, before anything is allocated.
+///
+/// # Errors
+/// If the network cannot be built for this input.
+pub fn predicted_bytes(config: &Config, points: usize) -> Result<usize, TrainError> {
+    let mut streams = vec![config.batch.labeled];
+    if config.objective.uses_unlabeled() {
+        streams.extend([config.batch.unlabeled; 2]);
+    }
+    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams)?)
+}
+
+/// A network with given weights, for prediction.
+///
+/// # Errors
+/// If the weights do not fit the architecture.
+pub fn network_for_inference(
+    config: &Config,
+    points: usize,
+    weights: &convnet::Tensors,
+) -> Result<Box<dyn Network>, TrainError> {
+    let mut network = CpuNetwork::new(config.architecture()?, points, Initialization::Xavier, 0)?;
+    network.load(weights)?;
+    Ok(Box::new(network))
+}
