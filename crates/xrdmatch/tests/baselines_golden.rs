@@ -111,6 +111,7 @@ struct Published {
     stride: usize,
     root: bool,
     model: String,
+    trees: usize,
     macro_f1: f64,
     auc: f64,
 }
@@ -156,7 +157,7 @@ fn baselines_on_the_published_splits_are_within_001_of_scikit_learn() {
     let splits: Splits = serde_json::from_str(&fs::read_to_string(splits).unwrap()).unwrap();
     let expected: Vec<Published> =
         serde_json::from_str(include_str!("golden/baseline/published.json")).unwrap();
-    for Published { sigma, stride, root, model, macro_f1, auc } in expected {
+    for Published { sigma, stride, root, model, trees, macro_f1, auc } in expected {
         let blur = blur(sigma, stride, root);
         let predictions: Vec<_> = splits
             .experiments
@@ -176,7 +177,7 @@ fn baselines_on_the_published_splits_are_within_001_of_scikit_learn() {
                     Baseline::Forest(ForestSettings {
                         kind,
                         seed,
-                        trees: 200,
+                        trees,
                         ..ForestSettings::default()
                     })
                 };

@@ -176,10 +176,13 @@ impl Reader<'_> {
     }
 }
 
+/// A composition with the samples that have it and their formulas.
+type Rows = (Composition, Vec<(Source, String)>);
+
 pub(super) fn findings(tables: &[Table<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let mut rows: BTreeMap<Vec<(String, u32)>, (Composition, Vec<(Source, String)>)> =
-        BTreeMap::new();
+    // By the key of the composition.
+    let mut rows: BTreeMap<Vec<(String, u32)>, Rows> = BTreeMap::new();
     for table in tables {
         for (number, row) in table.rows.iter().enumerate() {
             let (Some(text), Some(0 | 1)) = (row.formula, row.label) else { continue };

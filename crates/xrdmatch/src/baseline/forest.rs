@@ -87,17 +87,13 @@ impl Forest {
         let root = (rows.width() as f64).sqrt() as usize;
         let features_per_split = settings.features_per_split.unwrap_or(root.max(1));
         let class_weights = settings.class_weight.of(positive);
-        let n = rows.len();
         let grow = |number: usize| {
             let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
             rng.set_stream(number as u64);
-            let mut weights = class_weights.clone();
-            if settings.kind == ForestKind::RandomForest {
-                let mut drawn = vec![0.0; n];
-                (0..n).for_each(|_| drawn[rng.random_range(0..n)] += 1.0);
-                weights.iter_mut().zip(drawn).for_each(|(weight, times)| *weight *= times);
-            }
-            let weights = &weights;
+            let weights = match settings.kind {
+                ForestKind::ExtraTrees => &class_weights,
+                ForestKind::RandomForest => &bootstrap(&class_weights, &mut rng),
+            };
             Tree::grow(&Ground { rows, positive, weights, settings, features_per_split }, &mut rng)
         };
         let trees = (0..settings.trees).into_par_iter().map(grow).collect();
@@ -113,4 +109,24 @@ impl Forest {
         let sum: f64 = self.trees.iter().map(|tree| tree.share(row)).sum();
         sum / self.trees.len() as f64
     }
+}
+
+/// How often each row is drawn, when as many are drawn as there are, each with a probability in
+/// proportion to its weight.
+fn bootstrap(weights: &[f64], rng: &mut ChaCha8Rng) -> Vec<f64> {
+    let cumulated: Vec<f64> = weights
+        .iter()
+        .scan(0.0, |sum, weight| {
+            *sum += weight;
+            Some(*sum)
+        })
+        .collect();
+    let total = cumulated.last().copied().unwrap_or(0.0);
+    let mut drawn = vec![0.0; weights.len()];
+    for _ in weights {
+        let at = rng.random::<f64>() * total;
+        let row = cumulated.partition_point(|sum| *sum <= at);
+        drawn[row.min(weights.len() - 1)] += 1.0;
+    }
+    drawn
 }

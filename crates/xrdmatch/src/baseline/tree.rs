@@ -29,7 +29,7 @@ enum Node {
 pub(super) struct Ground<'a> {
     pub(super) rows: &'a Fingerprints,
     pub(super) positive: &'a [bool],
-    /// Weight of each row, its multiplicity in a bootstrap included.
+    /// Weight of each row: how often a bootstrap drew it, or that of its class.
     pub(super) weights: &'a [f64],
     pub(super) settings: &'a ForestSettings,
     pub(super) features_per_split: usize,
