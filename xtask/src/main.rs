@@ -22,8 +22,24 @@ Runs every check, or only the steps named:
 const STEPS: [(&str, &[&[&str]]); 5] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
-    ("test", &[&["test", "--workspace", "--all-targets", "--features", "convnet/reference", "--no-fail-fast"]]),
-    ("doc", &[&["test", "--workspace", "--doc", "--quiet"], &["doc", "--workspace", "--no-deps", "--quiet"]]),
+    (
+        "test",
+        &[&[
+            "test",
+            "--workspace",
+            "--all-targets",
+            "--features",
+            "convnet/reference",
+            "--no-fail-fast",
+        ]],
+    ),
+    (
+        "doc",
+        &[
+            &["test", "--workspace", "--doc", "--quiet"],
+            &["doc", "--workspace", "--no-deps", "--quiet"],
+        ],
+    ),
     ("deny", &[&["deny", "--log-level", "error", "check"]]),
 ];
 
@@ -45,8 +61,13 @@ fn main() -> ExitCode {
         }
         let began = Instant::now();
         eprintln!("== {name}");
-        let passed = (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
-        eprintln!("== {name}: {} in {:.0} s", if passed { "passed" } else { "FAILED" }, began.elapsed().as_secs_f64());
+        let passed =
+            (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
+        eprintln!(
+            "== {name}: {} in {:.0} s",
+            if passed { "passed" } else { "FAILED" },
+            began.elapsed().as_secs_f64()
+        );
         if !passed {
             failed.push(name);
         }

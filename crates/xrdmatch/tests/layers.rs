@@ -26,7 +26,8 @@ fn every_module_sees_only_those_before_it_in_the_architectures_table() {
 /// The modules in the rows ``| `name` | … |`` under the heading of this crate's table.
 fn table(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).expect("ARCHITECTURE.md");
-    let (_, section) = text.split_once("### Modules of `xrdmatch`").expect("the heading of the table");
+    let (_, section) =
+        text.split_once("### Modules of `xrdmatch`").expect("the heading of the table");
     let section = section.split("\n#").next().expect("a section");
     let row = |line: &str| Some(line.strip_prefix("| `")?.split_once('`')?.0.to_owned());
     section.lines().filter_map(row).collect()
@@ -46,7 +47,8 @@ fn uses(source: &Path) -> BTreeMap<String, BTreeSet<String>> {
         let text = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let entry = used.entry(module.clone()).or_default();
         for part in text.split("crate::").skip(1) {
-            let name: String = part.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
+            let name: String =
+                part.chars().take_while(|c| c.is_ascii_lowercase() || *c == '_').collect();
             if name != module && source.join(format!("{name}.rs")).exists() {
                 entry.insert(name);
             }

@@ -336,8 +336,7 @@ pub(super) fn parse_grid(text: &str) -> Result<(f64, f64), String> {
 
 /// The stated grid of a table, whose number of points the table itself says.
 pub(super) fn stated_grid(path: &Path, (start, step): (f64, f64)) -> Result<Grid, Failure> {
-    let table = diffraction::table::TableReader::open(path)
-        .map_err(xrdmatch::dataset::DatasetError::from)?;
+    let table = diffraction::table::TableReader::open(path).map_err(DatasetError::from)?;
     Grid::new(start, step, table.columns().points)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
 }

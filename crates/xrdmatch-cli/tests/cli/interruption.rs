@@ -89,7 +89,7 @@ fn assert_same(fixture: &Fixture) {
 fn ctrl_c_writes_a_checkpoint_and_exits_130() {
     let fixture = Fixture::new();
     fixture.ok(&fixture.train("whole", &["--epochs", "400"]));
-    let mut child = fixture
+    let child = fixture
         .command(&fixture.train("stopped", &["--epochs", "400"]))
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

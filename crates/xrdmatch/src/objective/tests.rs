@@ -63,8 +63,8 @@ fn softmax_of(logits: &[f32], temperature: f64) -> Vec<f64> {
 /// mean(mask · w · CE) from its definition.
 fn slow_loss(o: &Objective, mask: &[bool], weak: &Matrix, strong: &Matrix) -> f64 {
     let mut sum = 0.0;
-    for row in 0..weak.rows() {
-        if !mask[row] {
+    for (row, &masked_in) in mask.iter().enumerate() {
+        if !masked_in {
             continue;
         }
         let p = softmax_of(strong.row(row), 1.0);
