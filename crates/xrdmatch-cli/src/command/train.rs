@@ -11,7 +11,7 @@ use xrdmatch::dataset::{Dataset, DatasetError, Labels};
 use xrdmatch::demo::{DemoTables, write_tables};
 use xrdmatch::run::{Manifest, Outcome, Run, Workers, run_experiments};
 use xrdmatch::split::{Split, SplitFile};
-use xrdmatch::train::{Data, predicted_bytes};
+use xrdmatch::train::{Data, TrainError, predicted_bytes};
 
 use super::config::Settings;
 use super::print_json;
@@ -127,6 +127,9 @@ impl Train {
         let data = self.read_data(&config, &directory)?;
         let points = data.labeled.grid().points();
         config.validate(points)?;
+        if config.objective.uses_unlabeled() && data.unlabeled.is_none() {
+            return Err(TrainError::NoUnlabeled.into());
+        }
         let splits = self.splits.as_deref().map(SplitFile::open).transpose()?;
         let experiments = self.draw_splits(&config, &data, splits.as_ref())?;
         let workers = self.workers(&config, points, experiments.len())?;
