@@ -74,15 +74,19 @@ class Team:
             worker.close()
 
 
-def take_turns(workers: list[Worker], command: str, rounds: int) -> dict[str, list[float]]:
+def take_turns(workers: list[Worker], command: str, rounds: int, twice: bool = True) -> dict[str, list[float]]:
     """Answers of each worker by its name. At its turn each works twice and the second time counts:
     the first one gets memory back that the others had meanwhile, which costs the engines that return
-    it after every step (PyTorch's) up to half of a step."""
+    it after every step (PyTorch's) up to half of a short step. Without `twice` only the first round
+    does not count: for long steps."""
     found = {worker.name: [] for worker in workers}
-    for _ in range(rounds):
+    for round_ in range(rounds if twice else rounds + 1):
         for worker in workers:
-            worker.do(command)
-            found[worker.name].append(worker.do(command))
+            if twice:
+                worker.do(command)
+            answer = worker.do(command)
+            if twice or round_:
+                found[worker.name].append(answer)
     return found
 
 
@@ -98,19 +102,19 @@ def table(title: str, found: dict[str, list[float]], unit: str, scale: float) ->
     return [*lines, ""]
 
 
-def train(options: argparse.Namespace, architecture: str, rounds: int) -> list[str]:
+def train(options: argparse.Namespace, architecture: str, rounds: int, twice: bool) -> list[str]:
     names = ["ours f32", "ours bf16", *TORCH]
     with Team(options, architecture, names, options.threads) as workers:
-        found = take_turns(workers, "train", options.rounds or rounds)
+        found = take_turns(workers, "train", options.rounds or rounds, twice)
     return table(f"`{architecture}`: training step, {options.threads} threads", found, "s", 1.0)
 
 
 def paper_train(options: argparse.Namespace) -> list[str]:
-    return train(options, "paper", 5)
+    return train(options, "paper", 5, twice=True)
 
 
 def vgg16_train(options: argparse.Namespace) -> list[str]:
-    return train(options, "vgg16", 2)
+    return train(options, "vgg16", 3, twice=False)
 
 
 def paper_infer(options: argparse.Namespace) -> list[str]:
@@ -180,7 +184,7 @@ def machine(options: argparse.Namespace) -> list[str]:
     version = output(sys.executable, "-c", "import torch; print(torch.__version__)")
     commit = output("git", "-C", str(HERE), "describe", "--always", "--dirty")
     return [
-        f"- machine: {cpu}, {os.cpu_count()} cores, {pages / 2**30:.0f} GiB, {platform.platform()}",
+        f"- machine: {cpu}, {os.cpu_count()} cores, {pages / 2**30:.0f} GiB, {platform.system()}",
         f"- ours at {commit} (XRDMATCH_ISA {os.environ.get('XRDMATCH_ISA', 'not set')}); PyTorch {version}",
         f"- command: `benchmarks/peers/run.sh {' '.join(options.arguments)}`".rstrip(),
         "",

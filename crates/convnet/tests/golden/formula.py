@@ -3,7 +3,7 @@
 Weights and signals are functions of a tensor's name and an element's index, in
 integer arithmetic and correctly rounded f64 operations only, so that Python and
 Rust get the same bits and nothing large is committed. The Rust side is
-`tests/golden_support/formula.rs`; `parity.rs` holds a table of values of both.
+`tests/parity/formula.rs`; a test compares what both give.
 """
 
 import math
@@ -44,6 +44,11 @@ def unit(name: str, count: int) -> np.ndarray:
 def spread(name: str, count: int, centre: float, reach: float) -> np.ndarray:
     """`count` f32 in centre ± reach: computed in f64, rounded once."""
     return (centre + (2.0 * unit(name, count) - 1.0) * reach).astype(np.float32)
+
+
+def eighths(name: str, count: int, reach: int) -> np.ndarray:
+    """`count` f32 among the multiples of 1/8 in ±reach/8: (word mod (2 reach + 1) − reach) / 8."""
+    return ((words(name, 0, count) % np.uint64(2 * reach + 1)).astype(np.int64) - reach).astype(np.float32) / 8
 
 
 def parameter(label: str, shape: tuple[int, ...], normalises: bool) -> np.ndarray:

@@ -1,62 +1,39 @@
-//! The engine against PyTorch: golden files in double precision, made by `golden/make_parity.py`.
-//!
-//! Every case runs in a process of its own per instruction set, because the engine chooses one
-//! when it starts (`XRDMATCH_ISA`). What is compared and why to these limits stands in
-//! `golden/README.md`.
+//! Whole networks: a step and everything in it, and where steps lead.
 
 use convnet::{
     AdamW, Architecture, CpuNetwork, Decay, Initialization, Matrix, Mode, Network, Stream, Tensor,
     Tensors, Weights,
 };
 
-mod golden_support;
-
-use golden_support::formula;
-use golden_support::golden::Golden;
-use golden_support::instruction_sets;
-
-/// Relative L2 error of logits and losses.
-const LOGITS: f64 = 1e-5;
-/// Relative L2 error of batch norm's running statistics.
-const STATISTICS: f64 = 1e-5;
-/// Relative L2 error of gradients; for the bias of a convolution under batch norm, whose true
-/// gradient is zero, relative to the gradient of the same layer's weights.
-const GRADIENTS: f64 = 1e-4;
-/// Relative L2 error of AdamW's second moment after steps: it sums squares of gradients along
-/// slightly different ways; another β₂ would show as tens of percent.
-const SECOND_MOMENT: f64 = 1e-2;
-/// Relative L2 error of weights after steps.
-const WEIGHTS: f64 = 1e-4;
-/// Error of the weights after steps, relative to how far they moved.
-const MOVEMENT: f64 = 1e-2;
-/// Below this share of their norm, parameters count as unmoved.
-const UNMOVED: f64 = 1e-6;
-/// Where PyTorch's own single precision misses a limit above after steps, because noise in the
-/// biases under batch norm drives it apart, ours may be this many times as far from its double
-/// precision: roundings fall elsewhere.
-const PEER: f64 = 3.0;
-
-/// The runs of steps of a golden file.
-const RUNS: [&str; 3] = ["published step", "ten steps", "ten steps, weights decay"];
+use crate::formula;
+use crate::golden::Golden;
+use crate::instruction_sets;
+use crate::report::{AFTER_STEPS, GRADIENTS, LOGITS, RUNS, Report, SECOND_MOMENT, STATISTICS};
 
 #[test]
 fn paper_at_4501_points_agrees_with_pytorch_on_every_instruction_set() {
-    instruction_sets::run_on_each("agrees_with_pytorch", "paper_4501");
+    instruction_sets::run_on_each("networks::agrees_with_pytorch", "paper_4501");
 }
 
 #[test]
 fn vgg11_at_97_points_agrees_with_pytorch_on_every_instruction_set() {
-    instruction_sets::run_on_each("agrees_with_pytorch", "vgg11_97");
+    instruction_sets::run_on_each("networks::agrees_with_pytorch", "vgg11_97");
 }
 
 #[test]
 fn paper_is_bitwise_the_same_on_1_2_3_and_8_threads_on_every_instruction_set() {
-    instruction_sets::run_on_each("is_bitwise_the_same_on_1_2_3_and_8_threads", "paper_4501");
+    instruction_sets::run_on_each(
+        "networks::is_bitwise_the_same_on_1_2_3_and_8_threads",
+        "paper_4501",
+    );
 }
 
 #[test]
 fn vgg11_is_bitwise_the_same_on_1_2_3_and_8_threads_on_every_instruction_set() {
-    instruction_sets::run_on_each("is_bitwise_the_same_on_1_2_3_and_8_threads", "vgg11_97");
+    instruction_sets::run_on_each(
+        "networks::is_bitwise_the_same_on_1_2_3_and_8_threads",
+        "vgg11_97",
+    );
 }
 
 #[test]
@@ -79,7 +56,7 @@ fn both_sides_compute_the_same_start_values() {
 fn agrees_with_pytorch() {
     let Some(name) = instruction_sets::case_of_this_process() else { return };
     let case = Case::read(&name);
-    let mut report = Report { golden: &case.golden, lines: Vec::new(), misses: 0 };
+    let mut report = Report::new(&case.golden);
     let [first, rest @ ..] = RUNS;
     case.compare_first_step(first, &mut report);
     for run in rest {
@@ -277,10 +254,10 @@ impl Case {
         let weights = network.weights(Weights::Current);
         for name in self.golden.names(&format!("{run}/statistics")) {
             let data = widen(&weights[name].data);
-            report.compare(&format!("{run}/statistics/{name}"), &data, STATISTICS);
+            report.compare(&format!("{run}/statistics/{name}"), &data, AFTER_STEPS);
         }
         let logits = network.infer(&self.evaluation(), Weights::Current);
-        report.compare(&format!("{run}/logits"), &matrix(&logits), LOGITS);
+        report.compare(&format!("{run}/logits"), &matrix(&logits), AFTER_STEPS);
     }
 
     /// Two steps with dropout and an average; everything that comes out.
@@ -344,71 +321,4 @@ fn widen(values: &[f32]) -> Vec<f64> {
 
 fn matrix(values: &Matrix) -> Vec<f64> {
     widen(values.as_slice())
-}
-
-/// Collects comparisons, so that one run shows every miss and how close the rest came.
-struct Report<'a> {
-    golden: &'a Golden,
-    /// Error over limit, and a line about it.
-    lines: Vec<(f64, String)>,
-    misses: usize,
-}
-
-impl Report<'_> {
-    fn compare(&mut self, record: &str, found: &[f64], tolerance: f64) {
-        self.compare_to_scale(record, found, tolerance, None);
-    }
-
-    /// `scale`: what the error is relative to; the record's own norm when none.
-    fn compare_to_scale(
-        &mut self,
-        record: &str,
-        found: &[f64],
-        tolerance: f64,
-        scale: Option<f64>,
-    ) {
-        let golden = self.golden.get(record);
-        let found_kept = formula::kept(record, found);
-        let scale = scale.unwrap_or_else(|| formula::kept_norm(found.len(), golden));
-        let error = formula::kept_distance(found.len(), &found_kept, golden) / scale;
-        self.judge(record, error, tolerance, self.golden.peer_error(record));
-    }
-
-    /// A movement of parameters of the L2 norm `norm`, judged as weights and as a movement.
-    fn compare_movement(&mut self, record: &str, moved: &[f64], norm: f64) {
-        self.compare_to_scale(record, moved, WEIGHTS, Some(norm));
-        let golden = self.golden.get(record);
-        let share = formula::kept_norm(moved.len(), golden) / norm;
-        if share > UNMOVED {
-            let found = formula::kept(record, moved);
-            let error = formula::kept_distance(moved.len(), &found, golden) / norm / share;
-            let peer = self.golden.peer_error(record) / share;
-            self.judge(&format!("{record}, of the movement"), error, MOVEMENT, peer);
-        }
-    }
-
-    fn judge(&mut self, record: &str, error: f64, tolerance: f64, peer: f64) {
-        let after_steps = RUNS.iter().any(|run| record.starts_with(run));
-        let limit = if after_steps { tolerance.max(PEER * peer) } else { tolerance };
-        // Written so that an error of NaN is a miss.
-        let holds = error <= limit;
-        self.misses += usize::from(!holds);
-        let verdict = if holds { "" } else { "  MISSED" };
-        let line = format!(
-            "{error:.1e} of {limit:.1e} allowed, PyTorch float32 {peer:.1e}: {record}{verdict}"
-        );
-        let share = if error.is_nan() { f64::INFINITY } else { error / limit };
-        self.lines.push((share, line));
-    }
-
-    /// Prints the closest comparisons and all misses.
-    fn close(mut self) {
-        self.lines.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let shown = self.misses.max(25);
-        for (_, line) in self.lines.iter().take(shown) {
-            println!("{line}");
-        }
-        let count = self.lines.len();
-        assert_eq!(self.misses, 0, "of {count} comparisons with PyTorch were missed");
-    }
 }

@@ -39,28 +39,41 @@ pub(crate) fn spread(name: &str, count: usize, centre: f64, reach: f64) -> Vec<f
     words(name).take(count).map(|word| (centre + (2.0 * unit(word) - 1.0) * reach) as f32).collect()
 }
 
+/// `count` numbers among the multiples of 1/8 in ±reach/8.
+pub(crate) fn eighths(name: &str, count: usize, reach: u64) -> Vec<f32> {
+    let eighth = |word: u64| (word % (2 * reach + 1)) as f32 - reach as f32;
+    words(name).take(count).map(|word| eighth(word) / 8.0).collect()
+}
+
+/// The start values of the parameter or running statistic whose name ends `label`; `normalises`:
+/// it belongs to a batch norm.
+pub(crate) fn parameter(label: &str, shape: &[usize], normalises: bool) -> Vec<f32> {
+    let (_, kind) = label.rsplit_once('.').expect("`layer.kind`");
+    let (centre, reach) = match (kind, normalises) {
+        ("running_mean", _) => (0.0, 0.1),
+        ("running_var", _) | ("weight", true) => (1.0, 0.25),
+        ("bias", true) => (0.0, 0.1),
+        ("bias", false) => (0.0, 0.05),
+        ("weight", false) => {
+            let taps: usize = shape[2..].iter().product();
+            (0.0, (6.0 / ((shape[1] + shape[0]) * taps) as f64).sqrt())
+        }
+        _ => panic!("no rule for the tensor `{label}`"),
+    };
+    spread(label, shape.iter().product(), centre, reach)
+}
+
 /// The start values of all parameters and running statistics in `template`, whose names and
 /// shapes are taken over; `prefix` before a name makes the label of its numbers.
 pub(crate) fn parameters(prefix: &str, template: &Tensors) -> Tensors {
     let value = |name: &String, tensor: &Tensor| {
-        let (layer, kind) = name.rsplit_once('.').expect("`layer.kind`");
+        if name.ends_with(".num_batches_tracked") {
+            return tensor.clone();
+        }
+        let (layer, _) = name.rsplit_once('.').expect("`layer.kind`");
         let normalises = template.contains_key(&format!("{layer}.running_mean"));
-        let shape = &tensor.shape;
-        let (centre, reach) = match (kind, normalises) {
-            ("running_mean", _) => (0.0, 0.1),
-            ("running_var", _) | ("weight", true) => (1.0, 0.25),
-            ("bias", true) => (0.0, 0.1),
-            ("bias", false) => (0.0, 0.05),
-            ("weight", false) => {
-                let taps: usize = shape[2..].iter().product();
-                (0.0, (6.0 / ((shape[1] + shape[0]) * taps) as f64).sqrt())
-            }
-            // Not a number that enters the arithmetic, such as `num_batches_tracked`.
-            _ => return tensor.clone(),
-        };
-        let count = shape.iter().product();
-        let data = spread(&format!("{prefix}{name}"), count, centre, reach);
-        Tensor { shape: shape.clone(), data }
+        let shape = tensor.shape.clone();
+        Tensor { data: parameter(&format!("{prefix}{name}"), &shape, normalises), shape }
     };
     template.iter().map(|(name, tensor)| (name.clone(), value(name, tensor))).collect()
 }

@@ -24,6 +24,7 @@ fn known() -> [(&'static str, bool); 3] {
 
 /// Runs the ignored test `test` of this binary on `case` once per instruction set.
 pub(crate) fn run_on_each(test: &str, case: &str) {
+    let mut failures = Vec::new();
     for (instruction_set, present) in known() {
         if !present {
             eprintln!("NOT RUN: {test} ({case}): this machine has no {instruction_set}");
@@ -40,8 +41,11 @@ pub(crate) fn run_on_each(test: &str, case: &str) {
         println!("== {test} ({case}) with {instruction_set}\n{out}");
         // A misspelt name would run nothing and succeed.
         assert!(out.contains("running 1 test"), "{test} is not a test of this binary");
-        assert!(output.status.success(), "{test} ({case}) failed with {instruction_set}:\n{err}");
+        if !output.status.success() {
+            failures.push(format!("with {instruction_set}:\n{err}"));
+        }
     }
+    assert!(failures.is_empty(), "{test} ({case}) failed {}", failures.join("\nand "));
 }
 
 /// The case this process was started for; none when the test was not started by [`run_on_each`].

@@ -48,6 +48,15 @@ impl Golden {
         self.values.keys().filter_map(|name| name.strip_prefix(&prefix)).collect()
     }
 
+    /// The groups of records, each once.
+    pub(crate) fn groups(&self) -> Vec<&str> {
+        let group = |name: &'_ str| name.split_once('/').map_or(0, |(group, _)| group.len());
+        let mut groups: Vec<&str> = self.values.keys().map(|name| &name[..group(name)]).collect();
+        groups.retain(|group| *group != "float32 error");
+        groups.dedup();
+        groups
+    }
+
     /// A setting of the case.
     pub(crate) fn setting<T: FromStr>(&self, name: &str) -> T {
         let text = self.settings.get(name);
