@@ -14,7 +14,9 @@ const ROUNDS: usize = 9;
 
 fn main() {
     let Some(table) = std::env::args().skip(1).find(|argument| !argument.starts_with('-')) else {
-        eprintln!("NOT RUN: give a table, for example `cargo bench -p xrdmatch --bench data -- ulbs.csv.gz`");
+        eprintln!(
+            "NOT RUN: give a table, for example `cargo bench -p xrdmatch --bench data -- ulbs.csv.gz`"
+        );
         return;
     };
     let table = PathBuf::from(table);

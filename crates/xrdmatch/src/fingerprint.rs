@@ -139,7 +139,9 @@ impl Fingerprints {
                 let index = usize::from(*index);
                 let first = index.saturating_sub(reach).div_ceil(stride);
                 let last = ((index + reach) / stride).min(width - 1);
-                for (column, value) in (first..).zip(&mut blurred[first..=last.max(first)]) {
+                // Empty where no taken point lies within reach of the peak.
+                let reached = blurred.get_mut(first..=last).unwrap_or_default();
+                for (column, value) in (first..).zip(reached) {
                     let distance = (column * stride).abs_diff(index);
                     *value += strength * kernel.get(distance).copied().unwrap_or(0.0);
                 }
@@ -282,6 +284,15 @@ mod tests {
             let expected: f64 = rows.iter().map(|(x, y)| f64::from(*x) * f64::from(*y)).sum();
             prop_assert!((f64::from(dot(&a, &b)) - expected).abs() < 1e-5);
         }
+    }
+
+    #[test]
+    fn a_peak_beyond_the_last_point_taken_is_seen_by_none() {
+        let blur = Blur { sigma: 0.3, stride: 10, scale: Scale::Intensity };
+        let found = Fingerprints::of([pattern(&[0, 96], &[1.0, 1.0])], 97, &blur).unwrap();
+        assert_eq!(found.row(0), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+        let alone = Fingerprints::of([pattern(&[96], &[1.0])], 97, &blur);
+        assert_eq!(alone, Err(FingerprintError::Flat { row: 0 }));
     }
 
     #[test]
