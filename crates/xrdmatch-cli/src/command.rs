@@ -2,11 +2,13 @@
 
 mod config;
 mod evaluate;
+mod export;
 mod predict;
 mod runs;
 mod train;
 
 use clap::Subcommand;
+use xrdmatch::run::Run;
 
 use crate::failure::Failure;
 
@@ -16,6 +18,7 @@ pub(crate) enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
+    Export(export::Export),
     Runs(runs::Runs),
     Config(config::Config),
 }
@@ -26,9 +29,24 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Predict(command) => command.run(),
+            Self::Export(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Config(command) => command.run(),
         }
+    }
+}
+
+/// The experiment asked for, or the run's only one.
+fn only_experiment(run: &Run, asked: Option<u32>) -> Result<u32, Failure> {
+    match (asked, run.experiments()?.as_slice()) {
+        (Some(experiment), _) => Ok(experiment),
+        (None, [only]) => Ok(*only),
+        (None, found) => Err(Failure::usage(format!(
+            "{} has {} experiments",
+            run.directory().display(),
+            found.len()
+        ))
+        .hint("choose one with --experiment")),
     }
 }
 

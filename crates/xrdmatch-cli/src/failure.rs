@@ -7,6 +7,7 @@ use convnet::{ArchitectureError, LoadError};
 use xrdmatch::config::{ConfigError, LayerError};
 use xrdmatch::dataset::DatasetError;
 use xrdmatch::evaluate::EvaluateError;
+use xrdmatch::export::ExportError;
 use xrdmatch::metrics::MetricsError;
 use xrdmatch::predict::PredictError;
 use xrdmatch::run::RunError;
@@ -213,6 +214,22 @@ impl From<PredictError> for Failure {
             }
             PredictError::Write(_) => Self::of(Kind::Data, &error),
             PredictError::Predictions(_) => Self::of(Kind::Model, &error),
+        }
+    }
+}
+
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Run(error) => error.into(),
+            ExportError::Train(error) => error.into(),
+            ExportError::Io { .. } => Self::of(Kind::Data, &error),
+            ExportError::Read { ref source, .. } if source.is_choice() => {
+                Self::of(Kind::Usage, &error).hint("name one with --key")
+            }
+            ExportError::Onnx(_) | ExportError::Safetensors(_) | ExportError::Read { .. } => {
+                Self::of(Kind::Model, &error)
+            }
         }
     }
 }

@@ -44,3 +44,4 @@ pub mod run;
 pub mod predict;
 
 pub mod evaluate;
+pub mod export;

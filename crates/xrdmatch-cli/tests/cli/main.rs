@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod evaluate;
+mod export;
 mod fixture;
 mod help;
 mod interruption;
