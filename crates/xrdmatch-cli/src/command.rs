@@ -1,9 +1,12 @@
 //! The subcommands, each in a file of its own.
 
 mod config;
+mod data;
 mod evaluate;
+mod import;
 mod predict;
 mod runs;
+mod simulate;
 mod train;
 
 use clap::Subcommand;
@@ -17,6 +20,9 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Runs(runs::Runs),
+    Simulate(Box<simulate::Simulate>),
+    Import(Box<import::Import>),
+    Data(data::Data),
     Config(config::Config),
 }
 
@@ -27,9 +33,21 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Runs(command) => command.run(),
+            Self::Simulate(command) => command.run(),
+            Self::Import(command) => command.run(),
+            Self::Data(command) => command.run(),
             Self::Config(command) => command.run(),
         }
     }
+}
+
+/// Lets the work of a batch use so many threads.
+fn use_threads(threads: Option<u16>) -> Result<(), Failure> {
+    let Some(threads) = threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(threads))
+        .build_global()
+        .map_err(|error| Failure::usage(format!("--threads {threads}: {error}")))
 }
 
 /// Prints a value as JSON on standard output.
