@@ -265,7 +265,8 @@ fn answers_that_are_not_the_file_are_refused_and_leave_nothing() {
     let server = Server::new(&body, "v1", &[Answer::Serve]);
     let address = server.address.clone();
     drop(server);
-    let arguments = ["data", "fetch", "labeled", "--from", &address, "--attempts", "1"];
+    let arguments =
+        ["data", "fetch", "labeled", "--to", "got", "--from", &address, "--attempts", "1"];
     let mut command = fixture.command(&arguments);
     for name in ["http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"] {
         command.env_remove(name);
@@ -277,9 +278,8 @@ fn answers_that_are_not_the_file_are_refused_and_leave_nothing() {
 fn a_proxy_named_in_the_environment_is_asked() {
     let fixture = Fixture::new();
     let proxy = Server::new(b"", "v1", &[Answer::Status(502)]);
-    let arguments =
-        ["data", "fetch", "labeled", "--from", "http://data.invalid/x", "--attempts", "1"];
-    let mut command = fixture.command(&arguments);
+    let target = ["--to", "got", "--from", "http://data.invalid/x", "--attempts", "1"];
+    let mut command = fixture.command(&[&["data", "fetch", "labeled"], &target[..]].concat());
     for name in ["all_proxy", "ALL_PROXY", "no_proxy", "NO_PROXY", "https_proxy", "HTTPS_PROXY"] {
         command.env_remove(name);
     }

@@ -161,7 +161,7 @@ fn the_rows_of_the_published_files_come_out_byte_for_byte() {
     let mut names = Vec::new();
     for row in exact["rows"].as_array().expect("rows") {
         let name = row["lbs_name"].as_str().expect("a name").to_owned();
-        fixture.write(&format!("exact/{name}.cif"), &cubic_cif(row));
+        fixture.write(&format!("exact/{name}.cif"), &cif(row));
         names.push(name);
     }
     fixture.ok(&["simulate", "exact", "-o", "exact.csv"]);
@@ -179,15 +179,17 @@ fn the_rows_of_the_published_files_come_out_byte_for_byte() {
     }
 }
 
-/// A cubic structure of `exact_rows.json` as a CIF that names its space group.
-fn cubic_cif(row: &Value) -> String {
+/// A cubic or hexagonal structure of `exact_rows.json` as a CIF that names its space group.
+fn cif(row: &Value) -> String {
     let (group, a) = (row["spacegroup"].as_str().expect("a group"), &row["a"]);
+    let c = row.get("c").unwrap_or(a);
+    let gamma = if row.get("c").is_some() { 120 } else { 90 };
     let mut text = format!("data_x\n_symmetry_space_group_name_H-M '{group}'\n");
-    for axis in ["a", "b", "c"] {
-        text.push_str(&format!("_cell_length_{axis} {a}\n"));
+    for (axis, length) in [("a", a), ("b", a), ("c", c)] {
+        text.push_str(&format!("_cell_length_{axis} {length}\n"));
     }
-    for angle in ["alpha", "beta", "gamma"] {
-        text.push_str(&format!("_cell_angle_{angle} 90\n"));
+    for (angle, degrees) in [("alpha", 90), ("beta", 90), ("gamma", gamma)] {
+        text.push_str(&format!("_cell_angle_{angle} {degrees}\n"));
     }
     text.push_str(
         "loop_\n_atom_site_label\n_atom_site_fract_x\n_atom_site_fract_y\n_atom_site_fract_z\n",
