@@ -1,10 +1,13 @@
 //! The subcommands, each in a file of its own.
 
 mod config;
+mod data;
 mod evaluate;
 mod export;
+mod import;
 mod predict;
 mod runs;
+mod simulate;
 mod train;
 
 use clap::Subcommand;
@@ -20,6 +23,9 @@ pub(crate) enum Command {
     Predict(predict::Predict),
     Export(export::Export),
     Runs(runs::Runs),
+    Simulate(Box<simulate::Simulate>),
+    Import(Box<import::Import>),
+    Data(data::Data),
     Config(config::Config),
 }
 
@@ -31,6 +37,9 @@ impl Command {
             Self::Predict(command) => command.run(),
             Self::Export(command) => command.run(),
             Self::Runs(command) => command.run(),
+            Self::Simulate(command) => command.run(),
+            Self::Import(command) => command.run(),
+            Self::Data(command) => command.run(),
             Self::Config(command) => command.run(),
         }
     }
@@ -48,6 +57,13 @@ fn only_experiment(run: &Run, asked: Option<u32>) -> Result<u32, Failure> {
         ))
         .hint("choose one with --experiment")),
     }
+/// Lets the work of a batch use so many threads.
+fn use_threads(threads: Option<u16>) -> Result<(), Failure> {
+    let Some(threads) = threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(threads))
+        .build_global()
+        .map_err(|error| Failure::usage(format!("--threads {threads}: {error}")))
 }
 
 /// Prints a value as JSON on standard output.

@@ -3,11 +3,15 @@
 //! Standard output is data, standard error is talk. Exit codes: 0 done, 2 usage, 3 data or records,
 //! 4 model or checkpoint, 130 interrupted.
 
+mod angles;
 mod command;
+mod counter;
 mod experiments;
 mod failure;
+mod interrupt;
 mod machine;
 mod progress;
+mod skipped;
 mod text;
 
 use std::process::ExitCode;
@@ -33,6 +37,8 @@ Examples:
   xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..10
   xrdmatch evaluate runs/default
   xrdmatch predict runs/default --experiment 3 --data new.csv -o predictions.csv
+  xrdmatch simulate structures/ -o patterns.parquet
+  xrdmatch import scans/*.xrdml -o measured.csv
 
 Exit codes: 0 done, 2 usage, 3 data or records, 4 model or checkpoint, 130 interrupted";
 

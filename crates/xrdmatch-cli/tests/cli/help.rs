@@ -7,7 +7,7 @@ fn every_command_has_help_with_an_example() {
     let fixture = Fixture::new();
     let general = stdout(&fixture.ok(&["--help"]));
     assert!(general.contains("Exit codes"));
-    for command in ["train", "evaluate", "predict", "runs"] {
+    for command in ["train", "evaluate", "predict", "runs", "simulate", "import"] {
         assert!(general.contains(command));
         let text = stdout(&fixture.ok(&[command, "--help"]));
         assert!(
@@ -15,7 +15,19 @@ fn every_command_has_help_with_an_example() {
             "{text}"
         );
     }
-    assert!(stdout(&fixture.ok(&["config", "show", "--help"])).contains("Example"));
+    for words in [
+        ["config", "show"],
+        ["data", "info"],
+        ["data", "merge"],
+        ["data", "convert"],
+        ["data", "fetch"],
+    ] {
+        let text = stdout(&fixture.ok(&[words[0], words[1], "--help"]));
+        assert!(
+            text.contains("Example") && text.contains(&format!("xrdmatch {}", words.join(" "))),
+            "{text}"
+        );
+    }
     assert!(stdout(&fixture.ok(&["--version"])).starts_with("xrdmatch "));
 }
 
