@@ -1,8 +1,12 @@
 //! The subcommands, each in a file of its own.
 
+mod audit;
+mod baseline;
 mod config;
 mod evaluate;
 mod predict;
+mod protocol;
+mod reproduce;
 mod runs;
 mod train;
 
@@ -16,6 +20,9 @@ pub(crate) enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
+    Baseline(baseline::Baseline),
+    Audit(audit::Audit),
+    Reproduce(reproduce::Reproduce),
     Runs(runs::Runs),
     Config(config::Config),
 }
@@ -26,6 +33,9 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Predict(command) => command.run(),
+            Self::Baseline(command) => command.run(),
+            Self::Audit(command) => command.run(),
+            Self::Reproduce(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Config(command) => command.run(),
         }

@@ -37,6 +37,8 @@ pub mod training;
 
 pub mod config;
 
+pub mod plan;
+
 pub mod train;
 
 pub mod run;
@@ -44,3 +46,9 @@ pub mod run;
 pub mod predict;
 
 pub mod evaluate;
+
+pub mod yardstick;
+
+pub mod protocol;
+
+pub mod reproduce;
