@@ -83,31 +83,25 @@ pub fn twin_pairs_observed(
     let search = Search::of(patterns, threshold);
     let done = AtomicUsize::new(0);
     let families = Mutex::new(Families::of(patterns.len()));
-    let found: Vec<(Vec<(usize, usize, f32)>, usize)> = search
+    let found: Vec<Found> = search
         .tasks()
         .into_par_iter()
         .flat_map_iter(|task| {
             let candidates = search.candidates(&task);
-            let blocks: Vec<_> = task
-                .seekers
-                .par_chunks(BLOCK)
-                .map(|seekers| {
-                    let found = search.seek(seekers, &candidates);
-                    let mut joined = families.lock().unwrap_or_else(PoisonError::into_inner);
-                    found.links.iter().for_each(|(a, b)| joined.join(*a, *b));
-                    drop(joined);
-                    tell(
-                        done.fetch_add(seekers.len(), Ordering::Relaxed) + seekers.len(),
-                        patterns.len(),
-                    );
-                    (found.pairs, found.total)
-                })
-                .collect();
-            blocks
+            let seek = |seekers: &[usize]| {
+                let mut found = search.seek(seekers, &candidates);
+                let mut joined = families.lock().unwrap_or_else(PoisonError::into_inner);
+                std::mem::take(&mut found.links).iter().for_each(|(a, b)| joined.join(*a, *b));
+                drop(joined);
+                let before = done.fetch_add(seekers.len(), Ordering::Relaxed);
+                tell(before + seekers.len(), patterns.len());
+                found
+            };
+            task.seekers.par_chunks(BLOCK).map(seek).collect::<Vec<_>>()
         })
         .collect();
-    let total = found.iter().map(|(_, total)| total).sum();
-    let mut pairs: Vec<_> = found.into_iter().flat_map(|(pairs, _)| pairs).collect();
+    let total = found.iter().map(|found| found.total).sum();
+    let mut pairs: Vec<_> = found.into_iter().flat_map(|found| found.pairs).collect();
     pairs.sort_unstable_by_key(|(a, b, _)| (*a, *b));
     let families = families.into_inner().unwrap_or_else(PoisonError::into_inner);
     Twins { pairs, total, families: families.smallest() }

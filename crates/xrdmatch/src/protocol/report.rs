@@ -133,7 +133,7 @@ pub fn report(
         calibration,
         not_calibrated,
     };
-    let samples = OutOfBag::of(evidence, out_of_bag, stacked, settings)?;
+    let samples = OutOfBag::of(evidence, &out_of_bag, stacked, settings)?;
     Ok((protocol, samples))
 }
 

@@ -50,7 +50,7 @@ pub struct OutOfBag {
 impl OutOfBag {
     pub(super) fn of(
         evidence: &Evidence,
-        mean: Combined,
+        mean: &Combined,
         stacked: Option<Combined>,
         settings: &ProtocolSettings,
     ) -> Result<Self, ProtocolError> {
@@ -109,7 +109,9 @@ impl OutOfBag {
             "jsonl" | "ndjson" => self.json_lines().map_err(|error| failed(error.to_string()))?,
             "parquet" => return self.parquet(path).map_err(failed),
             _ => {
-                return Err(failed("its name ends in none of .csv, .jsonl and .parquet".to_owned()));
+                return Err(failed(
+                    "its name ends in none of .csv, .jsonl and .parquet".to_owned(),
+                ));
             }
         };
         write_atomically(path, &text).map_err(|error| failed(error.to_string()))
@@ -129,7 +131,7 @@ impl OutOfBag {
             cells.extend(sample.numbers().map(optional));
             table.write_record(&cells)?;
         }
-        table.into_inner().map_err(|error| error.into_error())
+        table.into_inner().map_err(csv::IntoInnerError::into_error)
     }
 
     fn json_lines(&self) -> serde_json::Result<Vec<u8>> {
