@@ -1,11 +1,15 @@
 //! The subcommands, each in a file of its own.
 
+mod audit;
+mod baseline;
 mod config;
 mod data;
 mod evaluate;
 mod export;
 mod import;
 mod predict;
+mod protocol;
+mod reproduce;
 mod runs;
 mod simulate;
 mod train;
@@ -22,6 +26,9 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Export(export::Export),
+    Baseline(baseline::Baseline),
+    Audit(audit::Audit),
+    Reproduce(reproduce::Reproduce),
     Runs(runs::Runs),
     Simulate(Box<simulate::Simulate>),
     Import(Box<import::Import>),
@@ -36,6 +43,9 @@ impl Command {
             Self::Evaluate(command) => command.run(),
             Self::Predict(command) => command.run(),
             Self::Export(command) => command.run(),
+            Self::Baseline(command) => command.run(),
+            Self::Audit(command) => command.run(),
+            Self::Reproduce(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Import(command) => command.run(),

@@ -38,6 +38,8 @@ pub mod training;
 
 pub mod config;
 
+pub mod plan;
+
 pub mod train;
 
 pub mod run;
@@ -46,3 +48,9 @@ pub mod predict;
 
 pub mod evaluate;
 pub mod export;
+
+pub mod yardstick;
+
+pub mod protocol;
+
+pub mod reproduce;

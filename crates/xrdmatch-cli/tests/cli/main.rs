@@ -1,7 +1,9 @@
 //! The command line, tested as the real binary in a fresh directory.
 
+mod audit;
 mod bad_input;
 mod data;
+mod baseline;
 mod evaluate;
 mod export;
 mod fetch;
@@ -9,6 +11,8 @@ mod fixture;
 mod help;
 mod import;
 mod interruption;
+mod protocol;
 mod real_data;
 mod simulate;
+mod reproduce;
 mod train;
