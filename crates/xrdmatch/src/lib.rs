@@ -44,3 +44,9 @@ pub mod run;
 pub mod predict;
 
 pub mod evaluate;
+
+pub mod members;
+
+pub mod outlier;
+
+pub mod screen;
