@@ -2,8 +2,11 @@
 
 mod config;
 mod evaluate;
+mod explain;
 mod predict;
 mod runs;
+mod screen;
+mod suggest;
 mod train;
 
 use clap::Subcommand;
@@ -16,6 +19,9 @@ pub(crate) enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
+    Screen(screen::Screen),
+    Explain(explain::Explain),
+    Suggest(suggest::Suggest),
     Runs(runs::Runs),
     Config(config::Config),
 }
@@ -26,6 +32,9 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Predict(command) => command.run(),
+            Self::Screen(command) => command.run(),
+            Self::Explain(command) => command.run(),
+            Self::Suggest(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Config(command) => command.run(),
         }

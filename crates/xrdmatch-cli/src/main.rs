@@ -6,7 +6,9 @@
 mod command;
 mod experiments;
 mod failure;
+mod interrupt;
 mod machine;
+mod pace;
 mod progress;
 mod text;
 
@@ -33,6 +35,9 @@ Examples:
   xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..10
   xrdmatch evaluate runs/default
   xrdmatch predict runs/default --experiment 3 --data new.csv -o predictions.csv
+  xrdmatch screen runs/default --data new.csv -o ranked.csv
+  xrdmatch explain runs/default --sample Li3YCl6
+  xrdmatch suggest runs/default --data new.csv
 
 Exit codes: 0 done, 2 usage, 3 data or records, 4 model or checkpoint, 130 interrupted";
 

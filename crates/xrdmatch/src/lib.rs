@@ -50,3 +50,6 @@ pub mod members;
 pub mod outlier;
 
 pub mod screen;
+
+pub mod explain;
+pub mod suggest;

@@ -1,8 +1,7 @@
 //! `xrdmatch train`
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use clap::{Args, ValueEnum};
 use diffraction::Grid;
@@ -17,6 +16,7 @@ use super::config::Settings;
 use super::print_json;
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
+use crate::interrupt::stop_on_signals;
 use crate::progress::Progress;
 use crate::{machine, text};
 
@@ -146,7 +146,7 @@ impl Train {
             workers.threads,
             if workers.threads == 1 { "" } else { "s" },
         ));
-        let stop = stop_on_signals()?;
+        let stop = stop_on_signals("stopping after the step under way")?;
         let progress = Progress::new(&run.manifest().config, self.quiet);
         let outcomes = run_experiments(
             &run,
@@ -342,18 +342,4 @@ pub(super) fn stated_grid(path: &Path, (start, step): (f64, f64)) -> Result<Grid
     let table = diffraction::table::TableReader::open(path).map_err(DatasetError::from)?;
     Grid::new(start, step, table.columns().points)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
-}
-
-/// A flag that is raised by the first Ctrl-C (or termination); the second one ends the program.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nstopping after the step under way; press Ctrl-C again to stop at once");
-    })
-    .map_err(|error| Failure::data(format!("listen to Ctrl-C: {error}")))?;
-    Ok(stop)
 }

@@ -2,8 +2,11 @@
 
 mod bad_input;
 mod evaluate;
+mod explain;
 mod fixture;
 mod help;
 mod interruption;
 mod real_data;
+mod screen;
+mod suggest;
 mod train;
