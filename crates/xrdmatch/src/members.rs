@@ -89,7 +89,7 @@ impl Members {
                     network = Some(built.map_err(|source| MembersError::Network {
                         directory: directory(),
                         experiment,
-                        source,
+                        source: Box::new(source),
                     })?);
                 }
             }

@@ -98,7 +98,7 @@ pub enum MembersError {
         /// The experiment.
         experiment: u32,
         /// Why not.
-        source: TrainError,
+        source: Box<TrainError>,
     },
     /// Weights were replaced while they were in use.
     #[error("experiment {experiment} of {} has changed since it was opened", directory.display())]

@@ -42,6 +42,9 @@ pub enum Ended<T> {
     Stopped,
 }
 
+/// A member's logits, row by row, and of the first member what outliers are told by.
+type Judged = (Vec<f32>, Option<Evidence>);
+
 /// Judges patterns by an ensemble.
 pub struct Screener {
     members: Members,
@@ -122,7 +125,7 @@ impl Screener {
         prepared: &Prepared,
         rows: &[usize],
         going: &mut dyn FnMut() -> bool,
-    ) -> Result<Option<(Vec<f32>, Option<Evidence>)>, ScreenError> {
+    ) -> Result<Option<Judged>, ScreenError> {
         let features = member == 0;
         let found = self.members.forward(member, prepared, rows, features, going)?;
         let Some((logits, features)) = found else { return Ok(None) };
@@ -167,7 +170,7 @@ impl Screener {
         self.members.check_grid(data, chunks.grid())?;
         let mut writer = ShardWriter::create(output, self.header(data, part)?)?;
         let mut done = 0;
-        while let Some(chunk) = chunks.next() {
+        for chunk in chunks.by_ref() {
             let chunk = chunk?;
             let row_of = |place: usize| (done + place as u64) * u64::from(part.of) + first as u64;
             let passes = self.members.len() * chunk.len().div_ceil(PIECE);

@@ -107,7 +107,7 @@ impl TableOut {
                 if rows.len() < GROUP {
                     return Ok(());
                 }
-                write_group(out, &self.columns, std::mem::take(rows))
+                write_group(out, &self.columns, &std::mem::take(rows))
                     .map_err(|error| parquet_failed(path, &error))
             }
         }
@@ -127,7 +127,7 @@ impl TableOut {
                 let written = if rows.is_empty() {
                     Ok(())
                 } else {
-                    write_group(&mut out, &self.columns, rows)
+                    write_group(&mut out, &self.columns, &rows)
                 };
                 written
                     .and_then(|()| out.into_inner())
@@ -187,7 +187,7 @@ fn schema(columns: &[(String, Kind)]) -> parquet::errors::Result<Arc<Type>> {
 fn write_group(
     out: &mut SerializedFileWriter<NamedTempFile>,
     columns: &[(String, Kind)],
-    rows: Vec<Vec<Cell>>,
+    rows: &[Vec<Cell>],
 ) -> parquet::errors::Result<()> {
     let mut group = out.next_row_group()?;
     for (place, (_, kind)) in columns.iter().enumerate() {

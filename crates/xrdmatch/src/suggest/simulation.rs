@@ -133,6 +133,9 @@ pub fn simulate(data: &Dataset, settings: &SimulationSettings) -> Result<Simulat
     })
 }
 
+/// Of the known rows and the pool, the rows of the pool to label: as many as wanted.
+type Take<'t> = dyn FnMut(&[usize], &[usize], usize) -> Result<Vec<usize>, SuggestError> + 't;
+
 struct World<'a> {
     features: Fingerprints,
     labels: Vec<u8>,
@@ -189,7 +192,7 @@ impl World<'_> {
         start: &[usize],
         evaluated: &[usize],
         mut pool: Vec<usize>,
-        take: &mut dyn FnMut(&[usize], &[usize], usize) -> Result<Vec<usize>, SuggestError>,
+        take: &mut Take<'_>,
     ) -> Result<Vec<f64>, SuggestError> {
         let mut known = start.to_vec();
         let mut curve = vec![self.auc(&known, evaluated)?];
