@@ -38,6 +38,8 @@ pub mod training;
 
 pub mod config;
 
+pub mod plan;
+
 pub mod train;
 
 pub mod run;
@@ -45,3 +47,10 @@ pub mod run;
 pub mod predict;
 
 pub mod evaluate;
+pub mod export;
+
+pub mod yardstick;
+
+pub mod protocol;
+
+pub mod reproduce;

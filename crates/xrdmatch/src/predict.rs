@@ -2,15 +2,15 @@
 
 use std::path::Path;
 
-use convnet::{Network, Weights};
+use convnet::{Network, Tensors, Weights};
 
 use crate::config::Config;
 use crate::dataset::{Chunks, Dataset, DatasetError, Labels, Prepared};
 use crate::predictions::{
     PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
 };
-use crate::run::{CheckpointChoice, Run, RunError};
-use crate::train::{network_for_inference, plain_views};
+use crate::run::{Checkpoint, CheckpointChoice, Run, RunError};
+use crate::train::{TrainError, network_for_inference, plain_views};
 use crate::training::WeightsChoice;
 
 /// Rows that are predicted at once.
@@ -63,14 +63,25 @@ impl Model {
     pub fn load(run: &Run, experiment: u32, choice: CheckpointChoice) -> Result<Self, RunError> {
         let checkpoint = run.checkpoint(experiment, choice)?;
         let config = run.manifest().config.clone();
-        let grid = run.manifest().labeled.grid;
-        let weights = match (config.training.evaluate_with, &checkpoint.state.average) {
-            (WeightsChoice::Average, Some(average)) => average,
-            _ => &checkpoint.state.weights,
-        };
-        let network = network_for_inference(&config, grid.points(), weights)
+        let step = checkpoint.state.progress.step;
+        let weights = trained_weights(&config, checkpoint);
+        let model = Self::of_weights(config, run.manifest().labeled.grid, &weights)
             .map_err(|source| RunError::Train { experiment, source })?;
-        Ok(Self { network, config, grid, step: checkpoint.state.progress.step })
+        Ok(Self { step, ..model })
+    }
+
+    /// A model of weights from elsewhere: `config` says the architecture and how patterns on `grid`
+    /// are prepared.
+    ///
+    /// # Errors
+    /// If the weights do not fit the architecture on this grid.
+    pub fn of_weights(
+        config: Config,
+        grid: diffraction::Grid,
+        weights: &Tensors,
+    ) -> Result<Self, TrainError> {
+        let network = network_for_inference(&config, grid.points(), weights)?;
+        Ok(Self { network, config, grid, step: 0 })
     }
 
     /// The steps the model was trained for.
@@ -99,7 +110,8 @@ impl Model {
 
     /// Predicts a table of any length in constant memory; says how many rows there were.
     ///
-    /// `progress` is told the rows done so far.
+    /// `stated` is the grid of a text table that does not say its own. `progress` is told the rows
+    /// done so far.
     ///
     /// # Errors
     /// If the table is at fault or the output cannot be written; no output appears then.
@@ -107,10 +119,11 @@ impl Model {
         &mut self,
         table: &Path,
         output: &Path,
+        stated: Option<diffraction::Grid>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<usize, PredictError> {
         let labels = Labels::Optional { classes: self.config.classes };
-        let chunks = Chunks::open(table, labels, None, CHUNK)?;
+        let chunks = Chunks::open(table, labels, stated, CHUNK)?;
         self.check_grid(table, chunks.grid())?;
         let mut writer = PredictionWriter::create(output, self.classes())?;
         let mut done = 0;
@@ -142,5 +155,13 @@ impl Model {
                 expected.step()
             ),
         })
+    }
+}
+
+/// The weights that a configuration evaluates with.
+pub(crate) fn trained_weights(config: &Config, checkpoint: Checkpoint) -> Tensors {
+    match (config.training.evaluate_with, checkpoint.state.average) {
+        (WeightsChoice::Average, Some(average)) => average,
+        _ => checkpoint.state.weights,
     }
 }

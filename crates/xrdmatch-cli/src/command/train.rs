@@ -8,10 +8,13 @@ use diffraction::Grid;
 use xrdmatch::config::Config;
 use xrdmatch::dataset::{Dataset, DatasetError, Labels};
 use xrdmatch::demo::{DemoTables, write_tables};
+use xrdmatch::plan;
 use xrdmatch::run::{Manifest, Outcome, Run, Workers, run_experiments};
-use xrdmatch::split::{Split, SplitFile};
+use xrdmatch::split::SplitFile;
 use xrdmatch::train::{Data, TrainError, predicted_bytes};
+use xrdmatch::yardstick::{Yardstick, of_run};
 
+use super::baseline::SplitName;
 use super::config::Settings;
 use super::print_json;
 use crate::experiments::Experiments;
@@ -51,6 +54,14 @@ pub(crate) struct Train {
     /// Take the splits from a file instead of drawing them
     #[arg(long, value_name = "FILE")]
     splits: Option<PathBuf>,
+
+    /// What a drawn split must not part
+    #[arg(long, value_name = "KIND", conflicts_with = "splits")]
+    split: Option<SplitName>,
+
+    /// Leave out the classical models on the same splits
+    #[arg(long)]
+    no_baselines: bool,
 
     /// Experiments side by side [default: chosen from cores and memory]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -103,6 +114,8 @@ Examples:
         --splits paper_splits.json --experiments 85 --epochs 10
   A hundred experiments, two at a time:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..100 --jobs 2
+  No near-twin of a training row among the evaluation rows:
+    xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --split grouped
   Any setting by name (see `xrdmatch config show`):
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --set objective.cutoff=0.9";
 
@@ -119,6 +132,15 @@ enum AlgorithmName {
     ClassRatio,
 }
 
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Summary<'a> {
+    #[serde(flatten)]
+    summary: &'a xrdmatch::run::RunSummary,
+    /// Classical models on the same splits.
+    baselines: Option<&'a Yardstick>,
+}
+
 impl Train {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let (config, preset) = self.configuration()?;
@@ -131,7 +153,8 @@ impl Train {
             return Err(TrainError::NoUnlabeled.into());
         }
         let splits = self.splits.as_deref().map(SplitFile::open).transpose()?;
-        let experiments = self.draw_splits(&config, &data, splits.as_ref())?;
+        let experiments =
+            plan::splits(&config, &data.labeled, splits.as_ref(), &self.experiments.0)?;
         let workers = self.workers(&config, points, experiments.len())?;
 
         let manifest =
@@ -160,10 +183,15 @@ impl Train {
         )?;
 
         let summary = run.summary()?;
+        let interrupted = stop.load(Ordering::Relaxed);
+        let baselines = if interrupted { None } else { self.baselines(&run, &data) };
         if self.json {
-            print_json(&summary)?;
+            print_json(&Summary { summary: &summary, baselines: baselines.as_ref() })?;
         } else {
             print!("{}", text::summary(&summary));
+            if let Some(baselines) = &baselines {
+                print!("{}", text::yardstick::brief(baselines));
+            }
         }
         let mut first_error = None;
         let mut others = 0;
@@ -212,6 +240,9 @@ impl Train {
                 &format!("\"{}\"", algorithm.get_name()),
                 "--algorithm",
             )?;
+        }
+        if let Some(kind) = self.split.and_then(|kind| kind.to_possible_value()) {
+            layers.set("split.kind", &format!("\"{}\"", kind.get_name()), "--split")?;
         }
         if let Some(count) = self.labeled_per_class {
             layers.set("split.labeled_per_class", &format!("[{count}]"), "--labeled-per-class")?;
@@ -272,22 +303,27 @@ impl Train {
         Ok(write_tables(directory).map_err(DatasetError::from)?)
     }
 
-    fn draw_splits(
-        &self,
-        config: &Config,
-        data: &Data,
-        file: Option<&SplitFile>,
-    ) -> Result<Vec<(u32, Split)>, Failure> {
-        let classes = usize::from(config.classes);
-        let mut splits = Vec::new();
-        for &experiment in &self.experiments.0 {
-            let split = match file {
-                Some(file) => file.split(&data.labeled, classes, experiment)?,
-                None => config.split.split(&data.labeled, classes, config.seed, experiment)?,
-            };
-            splits.push((experiment, split));
+    /// The classical models on the run's splits. They are beside the point of the command, so a
+    /// failure of theirs is a warning.
+    fn baselines(&self, run: &Run, data: &Data) -> Option<Yardstick> {
+        if self.no_baselines {
+            return None;
         }
-        Ok(splits)
+        let told = std::sync::Mutex::new(std::time::Instant::now());
+        let tell = |done: usize| {
+            let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if told.elapsed().as_secs() >= 2 {
+                *told = std::time::Instant::now();
+                self.say(&format!("classical models: {done} splits done"));
+            }
+        };
+        match of_run(run, &data.labeled, &super::protocol::beside_a_run(), &tell) {
+            Ok(yardstick) => yardstick,
+            Err(error) => {
+                eprintln!("warning: no classical models beside this run: {}", chain(&error));
+                None
+            }
+        }
     }
 
     fn workers(

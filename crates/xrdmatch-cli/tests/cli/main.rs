@@ -1,13 +1,18 @@
 //! The command line, tested as the real binary in a fresh directory.
 
+mod audit;
 mod bad_input;
 mod data;
+mod baseline;
 mod evaluate;
+mod export;
 mod fetch;
 mod fixture;
 mod help;
 mod import;
 mod interruption;
+mod protocol;
 mod real_data;
 mod simulate;
+mod reproduce;
 mod train;
