@@ -4,7 +4,6 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use convnet::{ArchitectureError, LoadError};
-use diffraction::table::TableError;
 use xrdmatch::audit::AuditError;
 use xrdmatch::calibrate::CalibrateError;
 use xrdmatch::config::{ConfigError, LayerError};
@@ -205,12 +204,6 @@ impl From<PlanError> for Failure {
             PlanError::Split(error) => error.into(),
             PlanError::SplitFile(error) => error.into(),
         }
-    }
-}
-
-impl From<TableError> for Failure {
-    fn from(error: TableError) -> Self {
-        DatasetError::from(error).into()
     }
 }
 

@@ -211,8 +211,10 @@ impl Screen {
             self.say(&format!("{} patterns judged in {}", shard.rows(), pace.time()));
             (screener.into_members(), vec![shard])
         } else {
-            let shards: Vec<Shard> =
-                self.merge.iter().map(|path| Shard::open(path)).collect::<Result<_, _>>()?;
+            let mut shards = Vec::with_capacity(self.merge.len());
+            for path in &self.merge {
+                shards.push(Shard::open(path)?);
+            }
             (members, shards)
         };
         let settings = RankSettings {
