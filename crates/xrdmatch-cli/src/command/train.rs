@@ -80,6 +80,10 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N")]
     labeled_per_class: Option<usize>,
 
+    /// What convolutions and linear layers multiply
+    #[arg(long)]
+    precision: Option<PrecisionName>,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -117,6 +121,16 @@ enum AlgorithmName {
     Flexmatch,
     /// Running ratios of accepted to predicted (PaddleScience)
     ClassRatio,
+}
+
+/// The precisions by name.
+#[derive(Clone, Copy, ValueEnum)]
+enum PrecisionName {
+    /// Single precision, the default
+    F32,
+    /// Operands of 8 significant bits, sums in single precision: faster where the processor has
+    /// such instructions (AMX, AVX512-BF16), slower elsewhere, and never bit for bit the same
+    Bf16,
 }
 
 impl Train {
@@ -212,6 +226,10 @@ impl Train {
                 &format!("\"{}\"", algorithm.get_name()),
                 "--algorithm",
             )?;
+        }
+        if let Some(precision) = self.precision.and_then(|name| name.to_possible_value()) {
+            let value = format!("\"{}\"", precision.get_name());
+            layers.set("network.precision", &value, "--precision")?;
         }
         if let Some(count) = self.labeled_per_class {
             layers.set("split.labeled_per_class", &format!("[{count}]"), "--labeled-per-class")?;
