@@ -159,11 +159,12 @@ impl<'a> Trainer<'a> {
             (config.preparation, config.augmentation),
             Place { seed, experiment },
         );
-        let network = CpuNetwork::new(
+        let network = CpuNetwork::with_precision(
             config.architecture()?,
             points,
             config.network.initialization,
             seed.number(Purpose::Initialization, experiment, 0, 0),
+            config.network.precision,
         )?;
         Ok(Self {
             thresholds: config
@@ -376,7 +377,8 @@ pub fn predicted_bytes(config: &Config, points: usize) -> Result<usize, TrainErr
     if config.objective.uses_unlabeled() {
         streams.extend([config.batch.unlabeled; 2]);
     }
-    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams)?)
+    let precision = config.network.precision;
+    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams, precision)?)
 }
 
 /// A network with given weights, for prediction.
@@ -388,7 +390,9 @@ pub fn network_for_inference(
     points: usize,
     weights: &convnet::Tensors,
 ) -> Result<Box<dyn Network>, TrainError> {
-    let mut network = CpuNetwork::new(config.architecture()?, points, Initialization::Xavier, 0)?;
+    let (architecture, precision) = (config.architecture()?, config.network.precision);
+    let start = Initialization::Xavier;
+    let mut network = CpuNetwork::with_precision(architecture, points, start, 0, precision)?;
     network.load(weights)?;
     Ok(Box::new(network))
 }
