@@ -5,13 +5,16 @@ mod baseline;
 mod config;
 mod data;
 mod evaluate;
+mod explain;
 mod export;
 mod import;
 mod predict;
 mod protocol;
 mod reproduce;
 mod runs;
+mod screen;
 mod simulate;
+mod suggest;
 mod train;
 
 use clap::Subcommand;
@@ -29,6 +32,9 @@ pub(crate) enum Command {
     Baseline(baseline::Baseline),
     Audit(audit::Audit),
     Reproduce(reproduce::Reproduce),
+    Screen(screen::Screen),
+    Explain(explain::Explain),
+    Suggest(suggest::Suggest),
     Runs(runs::Runs),
     Simulate(Box<simulate::Simulate>),
     Import(Box<import::Import>),
@@ -46,6 +52,9 @@ impl Command {
             Self::Baseline(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Reproduce(command) => command.run(),
+            Self::Screen(command) => command.run(),
+            Self::Explain(command) => command.run(),
+            Self::Suggest(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Import(command) => command.run(),
@@ -67,6 +76,8 @@ fn only_experiment(run: &Run, asked: Option<u32>) -> Result<u32, Failure> {
         ))
         .hint("choose one with --experiment")),
     }
+}
+
 /// Lets the work of a batch use so many threads.
 fn use_threads(threads: Option<u16>) -> Result<(), Failure> {
     let Some(threads) = threads else { return Ok(()) };

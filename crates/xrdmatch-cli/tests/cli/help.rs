@@ -12,7 +12,8 @@ fn every_command_has_help_with_an_example() {
     let commands: Vec<&str> =
         commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
     assert!(commands.len() > 5, "{commands:?}");
-    for command in commands.into_iter().filter(|&command| !command.is_empty() && command != "help") {
+    for command in commands.into_iter().filter(|&command| !command.is_empty() && command != "help")
+    {
         assert!(general.contains(command));
         let text = stdout(&fixture.ok(&[command, "--help"]));
         assert!(

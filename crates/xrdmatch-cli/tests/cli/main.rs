@@ -2,9 +2,10 @@
 
 mod audit;
 mod bad_input;
-mod data;
 mod baseline;
+mod data;
 mod evaluate;
+mod explain;
 mod export;
 mod fetch;
 mod fixture;
@@ -13,6 +14,8 @@ mod import;
 mod interruption;
 mod protocol;
 mod real_data;
-mod simulate;
 mod reproduce;
+mod screen;
+mod simulate;
+mod suggest;
 mod train;

@@ -116,10 +116,8 @@ fn describe_table(table: &TableContents, text: &mut String) {
             "last point",
             format_args!("{rows} of {} rows have a value, {low:e} to {high:e}", table.rows),
         );
-        if let [labels @ ..] = &marker.tells_label[..]
-            && !labels.is_empty()
-        {
-            let labels: Vec<String> = labels.iter().map(u8::to_string).collect();
+        if !marker.tells_label.is_empty() {
+            let labels: Vec<String> = marker.tells_label.iter().map(u8::to_string).collect();
             line(
                 text,
                 "",
