@@ -7,6 +7,8 @@
 pub mod disk;
 pub mod seed;
 
+pub mod input;
+
 pub mod augment;
 pub mod dataset;
 
@@ -33,9 +35,13 @@ pub mod ensemble;
 
 pub mod audit;
 
+pub mod encoder;
+
 pub mod training;
 
 pub mod config;
+
+pub mod pretrain;
 
 pub mod train;
 

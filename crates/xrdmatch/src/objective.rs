@@ -272,7 +272,12 @@ fn most_probable(logits: &[f32], temperature: f64) -> (usize, f64) {
 }
 
 /// Σ_c t_c · −log softmax(logits)_c; `weight` times its gradient, p · Σt − t, goes to `gradient`.
-fn cross_entropy(logits: &[f32], target: &[f64], gradient: &mut [f32], weight: f64) -> f64 {
+pub(crate) fn cross_entropy(
+    logits: &[f32],
+    target: &[f64],
+    gradient: &mut [f32],
+    weight: f64,
+) -> f64 {
     let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
     let log_sum = logits.iter().map(|&logit| (f64::from(logit) - max).exp()).sum::<f64>().ln();
     let total: f64 = target.iter().sum();

@@ -6,11 +6,12 @@ use convnet::{Network, Weights};
 
 use crate::config::Config;
 use crate::dataset::{Chunks, Dataset, DatasetError, Labels, Prepared};
+use crate::encoder::Inputs;
 use crate::predictions::{
     PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
 };
 use crate::run::{CheckpointChoice, Run, RunError};
-use crate::train::{network_for_inference, plain_views};
+use crate::train::{inputs, network_for_inference};
 use crate::training::WeightsChoice;
 
 /// Rows that are predicted at once.
@@ -18,6 +19,7 @@ const CHUNK: usize = 512;
 
 /// A trained network with the settings its input needs.
 pub struct Model {
+    inputs: Inputs,
     network: Box<dyn Network>,
     config: Config,
     grid: diffraction::Grid,
@@ -68,9 +70,11 @@ impl Model {
             (WeightsChoice::Average, Some(average)) => average,
             _ => &checkpoint.state.weights,
         };
-        let network = network_for_inference(&config, grid.points(), weights)
-            .map_err(|source| RunError::Train { experiment, source })?;
-        Ok(Self { network, config, grid, step: checkpoint.state.progress.step })
+        let encoder = if config.pretrain.is_on() { Some(run.encoder()?) } else { None };
+        let failed = |source| RunError::Train { experiment, source };
+        let inputs = inputs(&config, grid, encoder.as_ref()).map_err(failed)?;
+        let network = network_for_inference(&config, inputs.width(), weights).map_err(failed)?;
+        Ok(Self { inputs, network, config, grid, step: checkpoint.state.progress.step })
     }
 
     /// The steps the model was trained for.
@@ -93,7 +97,8 @@ impl Model {
         let samples = rows
             .iter()
             .map(|&row| Sample::new(data.sample(row).name.clone(), data.sample(row).label));
-        let logits = self.network.infer(&plain_views(&prepared, rows), Weights::Current);
+        let signals = self.inputs.plain(&prepared, rows);
+        let logits = self.network.infer(&signals, Weights::Current);
         Ok(Predictions::from_logits(self.classes(), samples.collect(), logits.as_slice().to_vec())?)
     }
 

@@ -31,6 +31,14 @@ pub enum Purpose {
     StrongView = 8,
     /// Dropout masks; the item is the number of the forward pass within the step.
     Dropout = 9,
+    /// The weights of an encoder before the first step; the experiment is the encoder's number.
+    PretrainInitialization = 10,
+    /// The order in which an encoder visits its patterns; the step is the epoch.
+    PretrainOrder = 11,
+    /// The view of a pattern that an encoder learns from.
+    PretrainView = 12,
+    /// Dropout masks of an encoder.
+    PretrainDropout = 13,
 }
 
 /// The one number from which all randomness of a run follows.

@@ -9,6 +9,7 @@ use diffraction::Grid;
 use xrdmatch::config::Config;
 use xrdmatch::dataset::{Dataset, DatasetError, Labels};
 use xrdmatch::demo::{DemoTables, write_tables};
+use xrdmatch::pretrain::PretrainEpoch;
 use xrdmatch::run::{Manifest, Outcome, Run, Workers, run_experiments};
 use xrdmatch::split::{Split, SplitFile};
 use xrdmatch::train::{Data, TrainError, predicted_bytes};
@@ -124,7 +125,7 @@ impl Train {
         let (config, preset) = self.configuration()?;
         let name = if self.demo { "demo".to_owned() } else { preset };
         let directory = self.run.clone().unwrap_or_else(|| Path::new("runs").join(name));
-        let data = self.read_data(&config, &directory)?;
+        let mut data = self.read_data(&config, &directory)?;
         let points = data.labeled.grid().points();
         config.validate(points)?;
         if config.objective.uses_unlabeled() && data.unlabeled.is_none() {
@@ -132,7 +133,7 @@ impl Train {
         }
         let splits = self.splits.as_deref().map(SplitFile::open).transpose()?;
         let experiments = self.draw_splits(&config, &data, splits.as_ref())?;
-        let workers = self.workers(&config, points, experiments.len())?;
+        let workers = self.workers(&config, data.labeled.grid(), experiments.len())?;
 
         let manifest =
             Manifest::new(config, &data.labeled, data.unlabeled.as_ref(), splits.as_ref());
@@ -147,6 +148,11 @@ impl Train {
             if workers.threads == 1 { "" } else { "s" },
         ));
         let stop = stop_on_signals()?;
+        if !self.pretrain(&run, &mut data, workers, &stop)? {
+            return Err(Failure::interrupted(
+                "interrupted; run the same command again to begin pretraining anew",
+            ));
+        }
         let progress = Progress::new(&run.manifest().config, self.quiet);
         let outcomes = run_experiments(
             &run,
@@ -290,14 +296,9 @@ impl Train {
         Ok(splits)
     }
 
-    fn workers(
-        &self,
-        config: &Config,
-        points: usize,
-        experiments: usize,
-    ) -> Result<Workers, Failure> {
+    fn workers(&self, config: &Config, grid: Grid, experiments: usize) -> Result<Workers, Failure> {
         let (cores, memory) = (machine::cores(), machine::available_memory());
-        let each = predicted_bytes(config, points)?;
+        let each = predicted_bytes(config, grid)?;
         let mut workers = match self.jobs {
             Some(jobs) => Workers::of(usize::from(jobs).min(experiments), cores),
             None => Workers::choose(experiments, cores, memory, each),
@@ -321,12 +322,39 @@ impl Train {
         Ok(workers)
     }
 
+    /// Makes the run's encoder, or takes the one that is there; gives whether to go on.
+    fn pretrain(
+        &self,
+        run: &Run,
+        data: &mut Data,
+        workers: Workers,
+        stop: &AtomicBool,
+    ) -> Result<bool, Failure> {
+        let settings = &run.manifest().config.pretrain;
+        let every = settings.epochs.div_ceil(REPORTS);
+        let threads = workers.jobs * workers.threads;
+        Ok(run.prepare_encoder(data, threads, &mut |PretrainEpoch { encoder, epoch, loss }| {
+            if epoch.is_multiple_of(every) || epoch == settings.epochs {
+                self.say(&format!(
+                    "pretraining encoder {} of {}: epoch {epoch} of {}, loss {loss:.3}",
+                    encoder + 1,
+                    settings.encoders,
+                    settings.epochs
+                ));
+            }
+            !stop.load(Ordering::Relaxed)
+        })?)
+    }
+
     fn say(&self, line: &str) {
         if !self.quiet {
             eprintln!("{line}");
         }
     }
 }
+
+/// Lines that the pretraining of one encoder is worth.
+const REPORTS: u32 = 4;
 
 /// "10:0.05" as first angle and step.
 pub(super) fn parse_grid(text: &str) -> Result<(f64, f64), String> {
