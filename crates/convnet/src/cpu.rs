@@ -7,6 +7,7 @@
 mod backward;
 mod buffers;
 mod forward;
+pub(crate) mod inference;
 pub(crate) mod measure;
 mod parameters;
 mod plan;

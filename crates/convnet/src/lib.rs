@@ -19,6 +19,7 @@ mod tensors;
 
 pub use architecture::{Architecture, ArchitectureError, Layer, Shape};
 pub use cpu::CpuNetwork;
+pub use cpu::inference::{BlockTime, inference_times};
 pub use cpu::measure::{Ceiling, LayerTime, ceiling, layer_times};
 pub use cpu::single::{Convolution, ConvolutionPasses};
 pub use initialize::Initialization;

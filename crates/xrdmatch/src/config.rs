@@ -237,7 +237,8 @@ impl Config {
             }
         }
         if self.optimizer.average == 0.0 {
-            if self.training.teacher == Teacher::Average {
+            let teacher = self.objective.algorithm.teacher().unwrap_or(self.training.teacher);
+            if self.objective.uses_unlabeled() && teacher == Teacher::Average {
                 return Err(ConfigError::NoAverage { setting: "training.teacher" });
             }
             if self.training.evaluate_with == WeightsChoice::Average {

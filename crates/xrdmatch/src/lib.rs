@@ -5,6 +5,7 @@
 //! in ARCHITECTURE.md, kept true by `tests/layers.rs`).
 
 pub mod disk;
+pub mod fetch;
 pub mod seed;
 
 pub mod input;
@@ -17,6 +18,8 @@ pub mod demo;
 pub mod split;
 
 pub mod batch;
+
+pub mod training;
 
 pub mod objective;
 
@@ -37,10 +40,9 @@ pub mod audit;
 
 pub mod encoder;
 
-pub mod training;
-
 pub mod config;
 
+pub mod plan;
 pub mod pretrain;
 
 pub mod train;
@@ -50,3 +52,10 @@ pub mod run;
 pub mod predict;
 
 pub mod evaluate;
+pub mod export;
+
+pub mod yardstick;
+
+pub mod protocol;
+
+pub mod reproduce;

@@ -45,7 +45,6 @@ pub use log::log_entry;
 pub use manifest::{Manifest, Source};
 pub use record::{ExperimentResult, OptimisticResult, Record, RunSummary, SplitNames, Spread};
 pub use schedule::{Happening, Outcomes, Workers, run_experiments};
-pub use tensors::{read_tensors, write_tensors};
 
 /// A run directory.
 #[derive(Debug)]

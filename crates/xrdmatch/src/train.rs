@@ -34,8 +34,6 @@ pub struct Data {
     pub prepared_labeled: Prepared,
     /// The unlabelled file, prepared; empty without one.
     pub prepared_unlabeled: Option<Prepared>,
-    /// The run's encoder, where its configuration asks for one and it has been made.
-    pub encoder: Option<Tensors>,
 }
 
 impl Data {
@@ -58,7 +56,6 @@ impl Data {
                 .map(|data| Prepared::new(data, config.preparation)),
             labeled,
             unlabeled,
-            encoder: None,
         })
     }
 
@@ -137,7 +134,8 @@ pub struct StepReport {
 }
 
 impl<'a> Trainer<'a> {
-    /// An experiment before its first step.
+    /// An experiment before its first step; `encoder` is the run's, where the configuration asks
+    /// for one.
     ///
     /// # Errors
     /// If the configuration, the data and the split do not fit each other.
@@ -146,6 +144,7 @@ impl<'a> Trainer<'a> {
         data: &'a Data,
         split: &Split,
         experiment: u32,
+        encoder: Option<&Tensors>,
     ) -> Result<Self, TrainError> {
         let points = data.labeled.grid().points();
         config.validate(points)?;
@@ -165,7 +164,7 @@ impl<'a> Trainer<'a> {
             Vec::new()
         };
         let views = views(config, data.labeled.grid())?;
-        let inputs = inputs(config, data.labeled.grid(), data.encoder.as_ref())?;
+        let inputs = inputs(config, data.labeled.grid(), encoder)?;
         let label = |row: usize| data.labeled.sample(row).label.map(|label| (row, label));
         let batches = Batches::new(
             &data.prepared_labeled,
@@ -243,7 +242,8 @@ impl<'a> Trainer<'a> {
         let train = |pass| Mode::Train { dropout_seed: dropout(pass) };
         let mut streams = vec![Stream { signals: labeled, mode: train(0), gradient: true }];
         if config.objective.uses_unlabeled() {
-            let mode = match config.training.teacher {
+            let teacher = config.objective.algorithm.teacher().unwrap_or(config.training.teacher);
+            let mode = match teacher {
                 Teacher::Train => train(1),
                 Teacher::Eval => Mode::Running,
                 Teacher::Average => Mode::Average,
@@ -263,7 +263,8 @@ impl<'a> Trainer<'a> {
             let (loss, gradient) = config.objective.supervised(&logits[0], &batch.labels);
             report.supervised_loss = loss;
             let mut gradients = vec![Some(gradient)];
-            if let [_, weak, strong] = logits {
+            if let [labeled, weak, strong] = logits {
+                thresholds.tell(step, labeled);
                 let result = config.objective.unsupervised(thresholds, &batch.rows, weak, strong);
                 report.unsupervised_loss = result.loss;
                 report.mask_rate = result.mask_rate;

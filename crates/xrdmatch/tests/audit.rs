@@ -9,7 +9,9 @@ use std::path::Path;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared_data::shared_file;
-use xrdmatch::audit::{Audit, AuditError, AuditSettings, Finding, Row, Severity, Table, audit};
+use xrdmatch::audit::{
+    Audit, AuditError, AuditSettings, Finding, Part, Row, Severity, Table, audit,
+};
 use xrdmatch::fingerprint::SparsePattern;
 
 /// A row with its own memory.
@@ -41,7 +43,14 @@ fn audited(tables: &[(&str, &[Owned])], points: usize) -> Result<Audit, AuditErr
     let tables: Vec<Table<'_>> = tables
         .iter()
         .zip(&rows)
-        .map(|((source, _), rows)| Table { source, points, rows })
+        .map(|((source, _), rows)| {
+            let part = match *source {
+                "unlabelled" => Part::Unlabelled,
+                "test" => Part::Test,
+                _ => Part::Labelled,
+            };
+            Table { source, part, points, grid: None, rows }
+        })
         .collect();
     audit(&tables, &AuditSettings::default())
 }
@@ -173,7 +182,7 @@ fn clean(seed: u64, labelled: usize, unlabelled: usize) -> Vec<Owned> {
 #[test]
 fn clean_data_raises_no_alarm() {
     let mut false_alarms = Vec::new();
-    for seed in 0..40 {
+    for seed in 0..50 {
         let rows = clean(seed, 110, 40);
         let (labelled, unlabelled) = rows.split_at(110);
         let found = audited(&[("labelled", labelled), ("unlabelled", unlabelled)], 4501).unwrap();
@@ -181,9 +190,9 @@ fn clean_data_raises_no_alarm() {
         let others = found.findings.into_iter().filter(|reported| !notes(&reported.finding));
         false_alarms.extend(others.map(|reported| (seed, reported.finding)));
     }
-    println!("false alarms in 40 clean data sets: {}", false_alarms.len());
-    // At an error rate of 1 % per data set, two or more in forty have a chance of 6 %.
-    assert!(false_alarms.len() <= 1, "{false_alarms:#?}");
+    println!("false alarms in 50 clean data sets: {}", false_alarms.len());
+    // At an error rate of 1 % per data set, two or more in fifty have a chance of 9 %, three of 1.4 %.
+    assert!(false_alarms.len() <= 2, "{false_alarms:#?}");
 }
 
 #[test]
@@ -227,6 +236,22 @@ fn each_planted_defect_is_found() {
         assert!(kinds.contains(&expected), "{expected:?} in {kinds:?}");
     }
     assert!(kinds.is_sorted_by_key(|(_, severity)| *severity));
+}
+
+#[test]
+fn a_test_row_with_its_like_among_the_training_rows_is_an_alarm() {
+    let rows = clean(7, 110, 40);
+    let mut test: Vec<Owned> = clean(8, 20, 0);
+    test[3] = Owned { name: "copy".into(), ..rows[5].clone() };
+    let found = audited(&[("labelled", &rows[..110]), ("test", &test)], 4501).unwrap();
+    let alarms: Vec<&Finding> = found.alarms().collect();
+    assert!(
+        matches!(
+            alarms[..],
+            [Finding::Duplicates { samples: [a, b] }] if a.part == Part::Labelled && b.part == Part::Test
+        ),
+        "{alarms:?}"
+    );
 }
 
 #[test]

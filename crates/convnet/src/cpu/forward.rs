@@ -97,29 +97,42 @@ fn blocks(
     scratch: &mut Scratch,
     prepared: Option<(&[Buffer], bool)>,
 ) {
+    for i in 0..context.plan.blocks.len() {
+        block(context, i, &mut running, passes, scratch, prepared);
+    }
+}
+
+/// All passes through one block.
+pub(super) fn block(
+    context: Context<'_>,
+    i: usize,
+    running: &mut Running<'_>,
+    passes: &mut [Pass<'_>],
+    scratch: &mut Scratch,
+    prepared: Option<(&[Buffer], bool)>,
+) {
     let Context { plan, isa, weights } = context;
-    for (i, block) in plan.blocks.iter().enumerate() {
-        if let (Some(map), None) = (&block.map, prepared) {
-            map.conv.prepare(isa, &weights[map.weight.clone()], &mut scratch.prepared);
+    let block = &plan.blocks[i];
+    if let (Some(map), None) = (&block.map, prepared) {
+        map.conv.prepare(isa, &weights[map.weight.clone()], &mut scratch.prepared);
+    }
+    for pass in &mut *passes {
+        if pass.logits.rows() == 0 {
+            continue;
         }
-        for pass in &mut *passes {
-            if pass.logits.rows() == 0 {
-                continue;
+        let records = map(context, i, pass, scratch, prepared);
+        let affine = &mut pass.tape.affine[i];
+        match (&mut *running, &block.normalize) {
+            (_, None) => plain_affine(block, weights, affine),
+            (Running::Read(statistics), Some(_)) => {
+                running_affine(block, weights, statistics, affine);
             }
-            let records = map(context, i, pass, scratch, prepared);
-            let affine = &mut pass.tape.affine[i];
-            match (&mut running, &block.normalize) {
-                (_, None) => plain_affine(block, weights, affine),
-                (Running::Read(statistics), Some(_)) => {
-                    running_affine(block, weights, statistics, affine);
-                }
-                (Running::Move { statistics, batches }, Some(_)) => {
-                    let records = &scratch.records[..records * (1 + 2 * block.lanes())];
-                    batch_affine(context, block, records, (statistics, batches), affine);
-                }
+            (Running::Move { statistics, batches }, Some(_)) => {
+                let records = &scratch.records[..records * (1 + 2 * block.lanes())];
+                batch_affine(context, block, records, (statistics, batches), affine);
             }
-            activate(context, i, pass);
         }
+        activate(context, i, pass);
     }
 }
 

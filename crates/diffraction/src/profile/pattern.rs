@@ -90,7 +90,11 @@ impl Default for Profile {
 }
 
 impl Profile {
-    fn check(&self) -> Result<(), ProfileError> {
+    /// Checks every setting that can be judged without a structure.
+    ///
+    /// # Errors
+    /// The first setting that is impossible.
+    pub fn validate(&self) -> Result<(), ProfileError> {
         let setting = |name, found: f64, fits: bool, expected| {
             if fits { Ok(()) } else { Err(ProfileError::Setting { name, found, expected }) }
         };
@@ -145,7 +149,7 @@ pub fn measured(
     profile: &Profile,
     grid: &Grid,
 ) -> Result<Pattern, ProfileError> {
-    profile.check()?;
+    profile.validate()?;
     let margin = 2.0;
     let range = ((grid.start() - margin).max(0.0), (grid.end() + margin).min(179.0));
     let recipe = Recipe { two_theta: range, ..*recipe };

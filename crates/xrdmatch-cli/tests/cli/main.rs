@@ -1,9 +1,18 @@
 //! The command line, tested as the real binary in a fresh directory.
 
+mod audit;
 mod bad_input;
+mod baseline;
+mod data;
 mod evaluate;
+mod export;
+mod fetch;
 mod fixture;
 mod help;
+mod import;
 mod interruption;
+mod protocol;
 mod real_data;
+mod reproduce;
+mod simulate;
 mod train;

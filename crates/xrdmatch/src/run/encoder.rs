@@ -26,8 +26,7 @@ pub struct EncoderRecord {
 }
 
 impl Run {
-    /// Takes the run's encoder into `data`: from disk, or by pretraining where there is none yet.
-    /// Without an encoder in the configuration nothing happens.
+    /// Makes the run's encoder where its configuration asks for one and there is none yet.
     ///
     /// `threads` says how many work on it; `observe` is told of every epoch and may ask to stop by `false`; an encoder is then not
     /// kept, and pretraining begins anew next time. Gives whether experiments can be run.
@@ -36,7 +35,7 @@ impl Run {
     /// If pretraining fails or the encoder cannot be read or written.
     pub fn prepare_encoder(
         &self,
-        data: &mut Data,
+        data: &Data,
         threads: usize,
         observe: &mut (dyn FnMut(PretrainEpoch) -> bool + Send),
     ) -> Result<bool, RunError> {
@@ -46,8 +45,7 @@ impl Run {
         }
         let (path, record) = self.encoder_files();
         if record.exists() {
-            data.encoder = Some(self.encoder()?);
-            return Ok(true);
+            return self.encoder().map(|_| true);
         }
         let failed = |source| RunError::Pretrain(source);
         let (Some(unlabeled), Some(prepared)) = (&data.unlabeled, &data.prepared_unlabeled) else {
@@ -81,15 +79,17 @@ impl Run {
                 checksum: blake3::hash(&bytes).to_hex().to_string(),
             },
         )?;
-        data.encoder = Some(encoder);
         Ok(true)
     }
 
-    /// The run's encoder.
+    /// The run's encoder; `None` where its configuration asks for none.
     ///
     /// # Errors
-    /// If there is none, or it is damaged.
-    pub fn encoder(&self) -> Result<Tensors, RunError> {
+    /// If it has not been made yet, or is damaged.
+    pub fn encoder(&self) -> Result<Option<Tensors>, RunError> {
+        if !self.manifest().config.pretrain.is_on() {
+            return Ok(None);
+        }
         let (path, record) = self.encoder_files();
         let record: EncoderRecord = json::read_json(&record)?;
         let bytes = std::fs::read(&path).map_err(RunError::io("read", &path))?;
@@ -97,7 +97,7 @@ impl Run {
             let reason = "its checksum is another than when it was written".to_owned();
             return Err(RunError::Damaged { path, reason });
         }
-        tensors::read_tensors(&path)
+        tensors::read_tensors(&path).map(Some)
     }
 
     fn encoder_files(&self) -> (PathBuf, PathBuf) {
