@@ -34,9 +34,6 @@ pub(crate) use logits::cross_entropy;
 use logits::{most_probable, softmax, squares};
 pub use threshold::{Map, Rule, StateError, Thresholds};
 
-/// By how much the shares of a prior may miss a sum of 1: forgives rounded thirds.
-const PRIOR_TOLERANCE: f64 = 1e-3;
-
 /// Which unlabelled pseudo-labels count, how much, and how classes are weighted.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -57,8 +54,9 @@ pub struct Objective {
     pub map: Map,
     /// Whether the teacher's answers are aligned to the prior.
     pub alignment: Alignment,
-    /// The share of each class that alignment aims at; empty means equal shares.
-    pub prior: Vec<f64>,
+    /// The share of class 0 that alignment aims at, the other classes sharing the rest equally; 0
+    /// means equal shares for all. In \[0, 1).
+    pub positive_share: f64,
     /// How much of a running mean is kept at a step. In \[0, 1).
     pub momentum: f64,
     /// Steps over which λ_u rises from 0; 0 for none.
@@ -80,7 +78,7 @@ impl Default for Objective {
             warmup: true,
             map: Map::Convex,
             alignment: Alignment::None,
-            prior: Vec::new(),
+            positive_share: 0.0,
             momentum: 0.99,
             ramp: 0,
             smoothing: 0.0,
@@ -122,16 +120,6 @@ pub enum ObjectiveError {
         /// What it may be.
         expected: &'static str,
     },
-    /// The prior is no distribution over the classes.
-    #[error(
-        "setting `prior` is {found:?}, but must be one share above 0 for each of {classes} classes, of sum 1"
-    )]
-    Prior {
-        /// The shares.
-        found: Vec<f64>,
-        /// How many classes there are.
-        classes: usize,
-    },
     /// The class weights do not fit the classes.
     #[error("setting `class_weights` has {found} values, but there are {classes} classes")]
     ClassWeights {
@@ -161,12 +149,8 @@ impl Objective {
         let part = |value: f64| (0.0..1.0).contains(&value);
         range("momentum", self.momentum, part(self.momentum), "at least 0 and below 1")?;
         range("smoothing", self.smoothing, part(self.smoothing), "at least 0 and below 1")?;
-        let prior = &self.prior;
-        let sum: f64 = prior.iter().sum();
-        let shares = prior.len() == classes && prior.iter().all(|share| *share > 0.0);
-        if !prior.is_empty() && !(shares && (sum - 1.0).abs() < PRIOR_TOLERANCE) {
-            return Err(ObjectiveError::Prior { found: prior.clone(), classes });
-        }
+        let share = self.positive_share;
+        range("positive_share", share, part(share), "at least 0 and below 1")?;
         for &weight in &self.class_weights {
             range("class_weights", weight, weight.is_finite() && weight >= 0.0, finite)?;
         }
@@ -193,12 +177,21 @@ impl Objective {
             Algorithm::Flexmatch => Rule::Memory { warmup: self.warmup, map: self.map },
             Algorithm::ClassRatio => Rule::Ratio { map: self.map },
         };
-        let prior = self.aligns().then(|| match self.prior.as_slice() {
-            [] => vec![1.0 / classes as f64; classes],
-            prior => prior.to_vec(),
-        });
+        let prior = self.aligns().then(|| self.prior(classes));
         let alignment = prior.map(|prior| (prior, self.momentum));
         Thresholds::new(rule, alignment, self.cutoff, classes, pool)
+    }
+
+    /// The share of each class that alignment aims at.
+    fn prior(&self, classes: usize) -> Vec<f64> {
+        match self.positive_share {
+            0.0 => vec![1.0 / classes as f64; classes],
+            share => {
+                let mut prior = vec![(1.0 - share) / (classes - 1) as f64; classes];
+                prior[0] = share;
+                prior
+            }
+        }
     }
 
     fn aligns(&self) -> bool {

@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod baseline;
+mod compare;
 mod data;
 mod evaluate;
 mod export;
@@ -11,6 +12,7 @@ mod fixture;
 mod help;
 mod import;
 mod interruption;
+mod pretrain;
 mod protocol;
 mod real_data;
 mod reproduce;

@@ -96,7 +96,8 @@ fn softmatch_weighs_by_a_gaussian_below_the_mean_confidence() {
 
 #[test]
 fn adamatch_aligns_to_the_prior_and_judges_relative_to_the_labelled_batch() {
-    let o = Objective { prior: vec![0.2, 0.5, 0.3], ..objective(Algorithm::Adamatch) };
+    let o = Objective { positive_share: 0.2, ..objective(Algorithm::Adamatch) };
+    let prior = [0.2, 0.4, 0.4];
     let mut running = [1.0 / 3.0; 3];
     play(&o, 3, |labeled, weak, strong, result| {
         let p = probabilities(weak);
@@ -107,7 +108,7 @@ fn adamatch_aligns_to_the_prior_and_judges_relative_to_the_labelled_batch() {
         let mask: Vec<_> = p
             .iter()
             .map(|p| {
-                let aligned: Vec<f64> = (0..3).map(|c| p[c] * o.prior[c] / running[c]).collect();
+                let aligned: Vec<f64> = (0..3).map(|c| p[c] * prior[c] / running[c]).collect();
                 let sum: f64 = aligned.iter().sum();
                 let (class, q) = largest(&aligned);
                 (f64::from(u8::from(q / sum >= 0.8 * confident)), class)
@@ -121,7 +122,7 @@ fn adamatch_aligns_to_the_prior_and_judges_relative_to_the_labelled_batch() {
 fn alignment_moves_the_mean_answer_to_the_prior() {
     let o = Objective {
         alignment: Alignment::Prior,
-        prior: vec![0.2, 0.8],
+        positive_share: 0.2,
         momentum: 0.0,
         ..objective(Algorithm::PseudoLabel)
     };
@@ -229,11 +230,13 @@ fn running_means_come_back_from_a_checkpoint_exactly() {
 }
 
 #[test]
-fn priors_that_are_no_distribution_are_refused() {
-    for prior in [vec![0.5], vec![0.2, 0.2], vec![1.0, 0.0], vec![f64::NAN, 0.5]] {
-        let o = Objective { prior, ..Objective::default() };
-        assert!(matches!(o.validate(2), Err(ObjectiveError::Prior { .. })));
+fn shares_that_are_none_are_refused_and_none_stated_means_equal_ones() {
+    for share in [-0.1, 1.0, f64::NAN] {
+        let o = Objective { positive_share: share, ..Objective::default() };
+        let found = o.validate(2);
+        assert!(matches!(found, Err(ObjectiveError::Range { setting: "positive_share", .. })));
     }
-    let o = Objective { prior: vec![0.2, 0.8], ..Objective::default() };
-    assert_eq!(o.validate(2), Ok(()));
+    assert_eq!(Objective::default().prior(4), [0.25; 4]);
+    let o = Objective { positive_share: 0.4, ..Objective::default() };
+    assert_eq!((o.validate(2), o.prior(3)), (Ok(()), vec![0.4, 0.3, 0.3]));
 }
