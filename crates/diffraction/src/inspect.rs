@@ -161,11 +161,12 @@ pub enum InspectError {
 
 /// Says what a file holds: a table, structures, scans.
 ///
-/// A table or lines of JSON are read to their end, so that what is wrong in the last row is found.
+/// A table or lines of JSON are read to their end, so that what is wrong in the last row is found;
+/// `each` is told the rows read so far.
 ///
 /// # Errors
 /// When the file cannot be read, is of no known format, or is damaged.
-pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
+pub fn inspect(path: &Path, each: &mut dyn FnMut(u64)) -> Result<Contents, InspectError> {
     let bytes = path.metadata().map_or(0, |metadata| metadata.len());
     let mut contents = Contents {
         path: path.to_path_buf(),
@@ -176,7 +177,7 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
     };
     let not_a_table = match TableReader::open(path) {
         Ok(reader) => {
-            contents.table = Some(table(reader)?);
+            contents.table = Some(table(reader, each)?);
             return Ok(contents);
         }
         Err(
@@ -188,7 +189,7 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
     };
     let no_structure = match StructureReader::open(path) {
         Ok(reader) => {
-            contents.structures = Some(structures(reader));
+            contents.structures = Some(structures(reader, each));
             None
         }
         Err(error) => Some(error),
@@ -224,7 +225,7 @@ pub fn inspect(path: &Path) -> Result<Contents, InspectError> {
     }
 }
 
-fn table(mut reader: TableReader) -> Result<TableContents, TableError> {
+fn table(mut reader: TableReader, each: &mut dyn FnMut(u64)) -> Result<TableContents, TableError> {
     let columns = reader.columns();
     let last = (columns.points - 1) as u16;
     let mut row = Row::default();
@@ -250,6 +251,7 @@ fn table(mut reader: TableReader) -> Result<TableContents, TableError> {
     let mut total = 0_u64;
     while reader.read(&mut row)? {
         found.rows += 1;
+        each(found.rows);
         match row.label {
             Some(label) => *found.labels.entry(label).or_default() += 1,
             None => found.unlabeled += 1,
@@ -331,10 +333,11 @@ fn described_columns(columns: Columns) -> Vec<&'static str> {
     .collect()
 }
 
-fn structures(reader: StructureReader) -> StructureContents {
+fn structures(reader: StructureReader, each: &mut dyn FnMut(u64)) -> StructureContents {
     let mut found =
         StructureContents { structures: 0, failed: 0, failures: Vec::new(), described: Vec::new() };
     for structure in reader {
+        each(found.structures + found.failed);
         match structure {
             Ok(structure) => {
                 found.structures += 1;
@@ -413,7 +416,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("t.csv");
         fs::write(&path, TABLE).expect("written");
-        let found = inspect(&path).expect("a table").table.expect("a table");
+        let found = inspect(&path, &mut |_| {}).expect("a table").table.expect("a table");
         assert_eq!((found.rows, found.points, found.grid), (3, 4, None));
         assert_eq!(found.labels, BTreeMap::from([(0, 1), (1, 2)]));
         assert_eq!((found.conductivity, found.conductivities), (Some((1e-9, 1e-3)), 2));
@@ -434,7 +437,7 @@ mod tests {
             path
         };
         let salt = "Cs Cl\n1\n4.12 0 0\n0 4.12 0\n0 0 4.12\nCs Cl\n1 1\nDirect\n0 0 0\n.5 .5 .5\n";
-        let found = inspect(&write("POSCAR", salt)).expect("a structure");
+        let found = inspect(&write("POSCAR", salt), &mut |_| {}).expect("a structure");
         let structure = &found.structures.expect("structures").described[0];
         assert_eq!((structure.formula.as_str(), structure.sites), ("CsCl", 2));
         assert!(found.scans.is_empty() && found.table.is_none());
@@ -443,19 +446,22 @@ mod tests {
             let x = 10.0 + 0.02 * f64::from(i);
             format!("{x:.2} {:.2}\n", 50.0 + 900.0 * (-((x - 25.0) / 0.08_f64).powi(2)).exp())
         };
-        let found = inspect(&write("a.xy", &(0..2000).map(point).collect::<String>()));
+        let found = inspect(&write("a.xy", &(0..2000).map(point).collect::<String>()), &mut |_| {});
         let found = found.expect("a scan");
         assert!(found.structures.is_none());
         assert_eq!(found.scans[0].points, 2000);
         assert!((found.scans[0].peaks[0].0 - 25.0).abs() < 0.01, "{:?}", found.scans[0].peaks);
 
-        let error = inspect(&write("x.bin", "\u{1}\u{2}nothing")).expect_err("unknown");
+        let error =
+            inspect(&write("x.bin", "\u{1}\u{2}nothing"), &mut |_| {}).expect_err("unknown");
         assert!(matches!(error, InspectError::Unknown { .. }), "{error}");
-        let error = inspect(&write("x.cif", "data_x\nloop_\n_a\n_b\n1\n")).expect_err("ragged");
+        let error = inspect(&write("x.cif", "data_x\nloop_\n_a\n_b\n1\n"), &mut |_| {})
+            .expect_err("ragged");
         assert!(matches!(error, InspectError::Structure(_)), "{error}");
-        let error = inspect(&write("t.csv", "name,v1,v3\na,1,2\n")).expect_err("no v2");
+        let error =
+            inspect(&write("t.csv", "name,v1,v3\na,1,2\n"), &mut |_| {}).expect_err("no v2");
         assert!(matches!(error, InspectError::Table(TableError::MissingColumn { .. })), "{error}");
-        let error = inspect(&directory.path().join("absent")).expect_err("absent");
+        let error = inspect(&directory.path().join("absent"), &mut |_| {}).expect_err("absent");
         assert!(matches!(error, InspectError::Table(TableError::Missing { .. })), "{error}");
     }
 }

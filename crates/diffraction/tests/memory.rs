@@ -87,10 +87,11 @@ fn cases() -> Vec<Case> {
         ("bomb.cif.zst", Box::new(zstd_bomb)),
         ("bomb.cif.gz", Box::new(gzip_bomb)),
         ("noise.raw", Box::new(noise)),
+        ("largest.xye", Box::new(largest)),
     ]
 }
 
-/// 2 GiB of blanks in an archive.
+/// Half a gibibyte of blanks in an archive.
 fn zip_bomb(path: &Path, member: &str) {
     let mut archive = zip::ZipWriter::new(File::create(path).expect("created"));
     archive.start_file(member, zip::write::SimpleFileOptions::default()).expect("begun");
@@ -114,7 +115,7 @@ fn gzip_bomb(path: &Path) {
 
 fn blanks(out: &mut impl Write) {
     let mebibyte = vec![b' '; 1 << 20];
-    for _ in 0..2048 {
+    for _ in 0..512 {
         out.write_all(&mebibyte).expect("written");
     }
 }
@@ -130,6 +131,15 @@ fn noise(path: &Path) {
         bytes.extend(state.to_le_bytes());
     }
     fs::write(path, bytes).expect("written");
+}
+
+/// A scan as large as is read: nearly four million points with uncertainties.
+fn largest(path: &Path) {
+    let mut file = std::io::BufWriter::new(File::create(path).expect("created"));
+    for i in 0..3_900_000 {
+        writeln!(file, "{:.5} 7 2", 4e-5 * f64::from(i)).expect("written");
+    }
+    file.flush().expect("written");
 }
 
 /// The largest resident set of this process so far, in bytes.

@@ -15,7 +15,7 @@ pub(crate) fn parse_grid(text: &str) -> Result<Grid, String> {
     let number =
         |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a number"));
     let (start, step, stop) = (number(start)?, number(step)?, number(stop)?);
-    if !(stop > start) {
+    if stop.is_nan() || stop <= start {
         return Err(format!("the grid ends at {stop}°, which is not above its start"));
     }
     let steps = (stop - start) / step + SAME_POINT;

@@ -7,13 +7,16 @@ mod compare;
 mod config;
 mod data;
 mod evaluate;
+mod explain;
 mod export;
 mod import;
 mod predict;
 mod protocol;
 mod reproduce;
 mod runs;
+mod screen;
 mod simulate;
+mod suggest;
 mod train;
 
 use clap::Subcommand;
@@ -33,6 +36,9 @@ pub(crate) enum Command {
     Algorithms(algorithms::Algorithms),
     Audit(audit::Audit),
     Reproduce(reproduce::Reproduce),
+    Screen(screen::Screen),
+    Explain(explain::Explain),
+    Suggest(suggest::Suggest),
     Runs(runs::Runs),
     Simulate(Box<simulate::Simulate>),
     Import(Box<import::Import>),
@@ -52,6 +58,9 @@ impl Command {
             Self::Algorithms(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Reproduce(command) => command.run(),
+            Self::Screen(command) => command.run(),
+            Self::Explain(command) => command.run(),
+            Self::Suggest(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Import(command) => command.run(),

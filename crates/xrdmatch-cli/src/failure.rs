@@ -4,22 +4,25 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use convnet::{ArchitectureError, LoadError};
-use diffraction::table::TableError;
 use xrdmatch::audit::AuditError;
 use xrdmatch::calibrate::CalibrateError;
 use xrdmatch::config::{ConfigError, LayerError};
 use xrdmatch::dataset::DatasetError;
 use xrdmatch::ensemble::EnsembleError;
 use xrdmatch::evaluate::EvaluateError;
+use xrdmatch::explain::ExplainError;
 use xrdmatch::export::ExportError;
+use xrdmatch::members::MembersError;
 use xrdmatch::metrics::MetricsError;
 use xrdmatch::plan::PlanError;
 use xrdmatch::predict::PredictError;
 use xrdmatch::protocol::ProtocolError;
 use xrdmatch::reproduce::ReproduceError;
 use xrdmatch::run::RunError;
+use xrdmatch::screen::ScreenError;
 use xrdmatch::split::{SplitError, SplitFileError};
 use xrdmatch::statistics::StatisticsError;
+use xrdmatch::suggest::SuggestError;
 use xrdmatch::train::TrainError;
 use xrdmatch::yardstick::YardstickError;
 
@@ -88,6 +91,13 @@ impl Failure {
 
     fn of(kind: Kind, error: &dyn Error) -> Self {
         Self { kind, message: chain(error), hint: None }
+    }
+
+    fn maybe_hint(self, hint: Option<&str>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
     }
 }
 
@@ -194,12 +204,6 @@ impl From<PlanError> for Failure {
             PlanError::Split(error) => error.into(),
             PlanError::SplitFile(error) => error.into(),
         }
-    }
-}
-
-impl From<TableError> for Failure {
-    fn from(error: TableError) -> Self {
-        DatasetError::from(error).into()
     }
 }
 
@@ -380,6 +384,87 @@ impl From<RunError> for Failure {
                 failure.message = format!("experiment {experiment}: {}", failure.message);
                 failure
             }
+            error => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
+impl From<MembersError> for Failure {
+    fn from(error: MembersError) -> Self {
+        let hint = match &error {
+            MembersError::NoneFinished { .. } | MembersError::Unfinished { .. } => {
+                Some("run the same `xrdmatch train` command again to finish them")
+            }
+            MembersError::OtherData { .. } | MembersError::OtherSettings { .. } => {
+                Some("give runs that were trained on the same files with the same network")
+            }
+            MembersError::Moved { .. } | MembersError::Changed { .. } => Some(
+                "say where the file is now with --labeled or --unlabeled; its contents must be the same",
+            ),
+            MembersError::Grid { .. } => Some("bring the patterns onto the models' grid"),
+            MembersError::NoValidation { .. } => {
+                Some("train with `--set split.validation_per_class=[4]`, or leave --min-f1 out")
+            }
+            _ => None,
+        };
+        match error {
+            MembersError::Run(error) => error.into(),
+            MembersError::Dataset(error) => error.into(),
+            MembersError::Metrics(error) => error.into(),
+            MembersError::NoRuns => Self::of(Kind::Usage, &error),
+            MembersError::Weights { .. }
+            | MembersError::Network { .. }
+            | MembersError::Replaced { .. }
+            | MembersError::NotFinite { .. } => Self::of(Kind::Model, &error),
+            error => Self::of(Kind::Data, &error).maybe_hint(hint),
+        }
+    }
+}
+
+impl From<ScreenError> for Failure {
+    fn from(error: ScreenError) -> Self {
+        let hint = match &error {
+            ScreenError::NoUnlabeled => Some("pass --no-outliers"),
+            ScreenError::Outlier(_) => Some("pass a larger --ood-rate, or --no-outliers"),
+            ScreenError::Calibrate { .. } => {
+                Some("pass `--calibration none` to rank by the members' mean probability")
+            }
+            ScreenError::OtherModels { .. } => {
+                Some("name the run, and the --experiments, that the shards were made with")
+            }
+            ScreenError::OtherShards { .. } => {
+                Some("screen all parts of one file with the same options")
+            }
+            ScreenError::Missing { .. } => Some("screen the missing parts with --shard"),
+            _ => None,
+        };
+        match error {
+            ScreenError::Members(error) => error.into(),
+            ScreenError::Dataset(error) => error.into(),
+            ScreenError::Metrics(error) => error.into(),
+            ScreenError::Part { .. } => Self::of(Kind::Usage, &error),
+            error => Self::of(Kind::Data, &error).maybe_hint(hint),
+        }
+    }
+}
+
+impl From<ExplainError> for Failure {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Members(error) => error.into(),
+            ExplainError::Dataset(error) => error.into(),
+            error => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
+impl From<SuggestError> for Failure {
+    fn from(error: SuggestError) -> Self {
+        match error {
+            SuggestError::Members(error) => error.into(),
+            SuggestError::Dataset(error) => error.into(),
+            error @ SuggestError::TooFewMembers { .. } => Self::of(Kind::Data, &error)
+                .hint("train more experiments, for example with --experiments 0..10"),
             error => Self::of(Kind::Data, &error),
         }
     }

@@ -11,6 +11,7 @@ mod experiments;
 mod failure;
 mod interrupt;
 mod machine;
+mod pace;
 mod progress;
 mod skipped;
 mod text;
@@ -41,6 +42,9 @@ Examples:
   xrdmatch predict runs/default --experiment 3 --data new.csv -o predictions.csv
   xrdmatch simulate structures/ -o patterns.parquet
   xrdmatch import scans/*.xrdml -o measured.csv
+  xrdmatch screen runs/default --data new.csv -o ranked.csv
+  xrdmatch explain runs/default --sample Li3YCl6
+  xrdmatch suggest runs/default --data new.csv
 
 Exit codes: 0 done, 1 not so (reproduce, audit --strict), 2 usage, 3 data or records,
 4 model or checkpoint, 130 interrupted";

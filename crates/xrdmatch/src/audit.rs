@@ -93,14 +93,18 @@ pub fn audit_observed(
     // A marker is no intensity: all else is judged without it.
     let markers = columns::markers(tables);
     let columns: Vec<usize> = markers.iter().map(|(column, _)| *column).collect();
-    let patterns = table::without(tables, &columns);
+    // Without markers nothing is copied, which matters with a million patterns.
+    let patterns = if columns.is_empty() { Vec::new() } else { table::without(tables, &columns) };
     let rows: Vec<Vec<Row<'_>>> = tables
         .iter()
         .zip(&patterns)
         .map(|(t, patterns)| table::with_patterns(t, patterns))
         .collect();
-    let stripped: Vec<Table<'_>> =
-        tables.iter().zip(&rows).map(|(table, rows)| Table { rows, ..*table }).collect();
+    let stripped: Vec<Table<'_>> = if columns.is_empty() {
+        tables.to_vec()
+    } else {
+        tables.iter().zip(&rows).map(|(table, rows)| Table { rows, ..*table }).collect()
+    };
 
     let mut findings = patterns::findings(&stripped);
     findings.extend(columns::findings(tables, &stripped, markers, settings));

@@ -115,6 +115,7 @@ pub fn fetch(
     // A page of a portal or proxy also comes with status 200.
     if let Err(source) = TableReader::open(&whole.part) {
         whole.discard();
+        let source = Box::new(source);
         return Err(FetchError::NotATable { url: url.to_owned(), source });
     }
     let (blake3, bytes) = hash(&whole.part)?;

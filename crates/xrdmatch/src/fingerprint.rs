@@ -198,6 +198,16 @@ impl Fingerprints {
         self.values.chunks_exact(self.width.max(1))
     }
 
+    /// Some of the rows, in the order given.
+    ///
+    /// # Panics
+    /// If a row is not below [`len`](Self::len).
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let values = rows.iter().flat_map(|row| self.row(*row)).copied().collect();
+        Self { width: self.width, values }
+    }
+
     /// Cosine of two rows, 0 to 1.
     ///
     /// # Panics

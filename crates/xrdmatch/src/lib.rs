@@ -59,3 +59,12 @@ pub mod yardstick;
 pub mod protocol;
 
 pub mod reproduce;
+
+pub mod members;
+
+pub mod outlier;
+
+pub mod screen;
+
+pub mod explain;
+pub mod suggest;

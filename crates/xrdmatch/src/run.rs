@@ -31,9 +31,12 @@ mod tensors;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use convnet::Tensors;
+
 use crate::disk::TEMPORARY;
 use crate::split::{Role, Split};
 use crate::train::Data;
+use crate::training::WeightsChoice;
 use checkpoint::Checkpoints;
 
 pub use checkpoint::{Checkpoint, CheckpointChoice};
@@ -176,6 +179,25 @@ impl Run {
     ) -> Result<Checkpoint, RunError> {
         self.split_names(experiment)?;
         Checkpoints::of(&self.experiment_directory(experiment), experiment).choose(choice)
+    }
+
+    /// The step of an experiment's checkpoint.
+    ///
+    /// # Errors
+    /// If there is no such checkpoint.
+    pub fn step(&self, experiment: u32, choice: CheckpointChoice) -> Result<u64, RunError> {
+        self.split_names(experiment)?;
+        Checkpoints::of(&self.experiment_directory(experiment), experiment).find(choice)
+    }
+
+    /// The weights that an experiment's training evaluates with, as they were after `step` steps,
+    /// and their BLAKE3; nothing else of the checkpoint is read.
+    ///
+    /// # Errors
+    /// If there is no such checkpoint, or the weights are damaged.
+    pub fn weights(&self, experiment: u32, step: u64) -> Result<(Tensors, String), RunError> {
+        let average = self.manifest.config.training.evaluate_with == WeightsChoice::Average;
+        Checkpoints::of(&self.experiment_directory(experiment), experiment).weights(step, average)
     }
 
     /// The final result of an experiment, if it is complete.

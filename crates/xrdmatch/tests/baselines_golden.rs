@@ -6,6 +6,7 @@ mod shared_data;
 use std::collections::HashMap;
 use std::fs::{self, File};
 
+use rayon::prelude::*;
 use serde::Deserialize;
 use shared_data::shared_file;
 use xrdmatch::baseline::{
@@ -119,10 +120,11 @@ struct Seeds {
 
 /// On raw sticks a random forest of 50 trees scatters by 0.015 in AUC from seed to seed (the mean of
 /// 20 splits), so only means over many seeds can be compared. `golden/baseline/forest_seeds.py`
-/// fits scikit-learn's with 40 seeds; here are 20 of ours on the same splits.
+/// fits scikit-learn's, on raw sticks with 160 seeds; here are 60 of ours on the same splits, and 20
+/// on the blurred patterns, which scatter less. The difference of such means has a standard error of
+/// 0.0023, so 0.01 is a test that a right forest passes and a wrong one does not.
 #[test]
 fn forests_are_within_001_of_scikit_learns_in_the_mean_over_seeds() {
-    const SEEDS: u64 = 20;
     let test = "forests_are_within_001_of_scikit_learns_in_the_mean_over_seeds";
     let (Some(rows), Some(splits)) =
         (shared_file(test, "lbs.csv"), shared_file(test, "paper_splits.json"))
@@ -163,7 +165,8 @@ fn forests_are_within_001_of_scikit_learns_in_the_mean_over_seeds() {
                 .collect();
             [0, 1].map(|of| values.iter().map(|v| v[of]).sum::<f64>() / values.len() as f64)
         };
-        let ours: Vec<[f64; 2]> = (0..SEEDS).map(of_seed).collect();
+        let seeds: u64 = if sigma == 0.0 { 60 } else { 20 };
+        let ours: Vec<[f64; 2]> = (0..seeds).into_par_iter().map(of_seed).collect();
         for (of, name, theirs) in [(0, "macro-F1", macro_f1), (1, "AUC", auc)] {
             let found =
                 Summary::of(&ours.iter().map(|values| values[of]).collect::<Vec<_>>()).unwrap();

@@ -40,7 +40,9 @@ pub(crate) fn svg(panels: &[Panel]) -> String {
 impl Panel {
     fn draw(&self, top: f64, text: &mut String) {
         // Writing to a string cannot fail.
-        let mut put = |line: String| drop(writeln!(text, "{line}"));
+        let mut put = |line: String| {
+            let _ = writeln!(text, "{line}");
+        };
         let model: Vec<f64> =
             self.fit.peaks().iter().zip(&self.fit.background).map(|(p, b)| p + b).collect();
         // √counts, so that weak lines are seen as well as strong ones.
@@ -110,7 +112,7 @@ impl Panel {
             for point in if first == second { vec![first] } else { vec![first, second] } {
                 let sign = if path.is_empty() { "M" } else { " " };
                 let angle = self.grid.two_theta(point);
-                drop(write!(path, "{sign}{:.1} {:.1}", x(angle), y(point)));
+                let _ = write!(path, "{sign}{:.1} {:.1}", x(angle), y(point));
             }
         }
         path

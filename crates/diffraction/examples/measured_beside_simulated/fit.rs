@@ -16,6 +16,8 @@ const EACH: usize = 3;
 /// What was fitted, and what it makes.
 pub(crate) struct Fit {
     parameters: Vec<f64>,
+    /// Whether intensities follow an automatic divergence slit.
+    pub(crate) variable_slit: bool,
     scales: Vec<f64>,
     /// Background on the grid.
     pub(crate) background: Vec<f64>,
@@ -69,11 +71,23 @@ impl Fit {
     }
 }
 
-/// Fits phases, each with the plane of its texture, to counts on a grid.
+/// Fits phases, each with the plane of its texture, to counts on a grid, with the kind of slit that
+/// fits better.
 pub(crate) fn fit(
     phases: &[(Structure, [i32; 3])],
     grid: &Grid,
     counts: &[f64],
+) -> Result<Fit, ProfileError> {
+    let (fixed, variable) =
+        (with_slit(phases, grid, counts, false)?, with_slit(phases, grid, counts, true)?);
+    Ok(if variable.misfit < fixed.misfit { variable } else { fixed })
+}
+
+fn with_slit(
+    phases: &[(Structure, [i32; 3])],
+    grid: &Grid,
+    counts: &[f64],
+    variable_slit: bool,
 ) -> Result<Fit, ProfileError> {
     let mut parameters = vec![0.0, 0.0, 0.08_f64.ln()];
     let mut steps = vec![0.03, 2e-4, 0.3];
@@ -81,7 +95,7 @@ pub(crate) fn fit(
         parameters.extend([1000_f64.ln(), 5e-4, 0.0]);
         steps.extend([0.7, 3e-4, 0.15]);
     }
-    let mut best = evaluate(phases, grid, counts, parameters)?;
+    let mut best = evaluate(phases, grid, counts, variable_slit, parameters)?;
     // Each parameter in turn, with steps that shrink when no direction helps.
     for _ in 0..60 {
         let before = best.misfit;
@@ -90,7 +104,9 @@ pub(crate) fn fit(
                 let mut tried = best.parameters.clone();
                 tried[at] += direction * step;
                 // A setting out of bounds is no improvement.
-                let Ok(fit) = evaluate(phases, grid, counts, tried) else { continue };
+                let Ok(fit) = evaluate(phases, grid, counts, variable_slit, tried) else {
+                    continue;
+                };
                 if fit.misfit < best.misfit {
                     best = fit;
                     break;
@@ -108,6 +124,7 @@ fn evaluate(
     phases: &[(Structure, [i32; 3])],
     grid: &Grid,
     counts: &[f64],
+    variable_slit: bool,
     parameters: Vec<f64>,
 ) -> Result<Fit, ProfileError> {
     let mut columns = Vec::with_capacity(phases.len() + BACKGROUND);
@@ -116,6 +133,7 @@ fn evaluate(
         let profile = Profile {
             zero_shift: parameters[0],
             displacement: parameters[1],
+            variable_slit,
             instrument: Caglioti::constant(parameters[2].exp()),
             size: Some(parameters[at].exp()),
             strain: parameters[at + 1],
@@ -148,7 +166,7 @@ fn evaluate(
             .sum()
     };
     let scales = factors[..phases.len()].to_vec();
-    Ok(Fit { parameters, scales, background, lines, misfit })
+    Ok(Fit { parameters, variable_slit, scales, background, lines, misfit })
 }
 
 /// The lines of a structure on a grid, the highest point at 100.

@@ -8,7 +8,8 @@
 //! The crystals are from the literature as they stand, cells and coordinates unchanged. Fitted to the
 //! scan are a scale for each phase, the background (seven Chebyshev coefficients and one over the
 //! angle), the zero shift and the height of the sample, the instrument's constant width, and for each
-//! phase crystallite size, microstrain and a March–Dollase ratio. The cosine is that of the peaks:
+//! phase crystallite size, microstrain and a March–Dollase ratio; of a fixed and an automatic divergence
+//! slit the one that fits better is taken. The cosine is that of the peaks:
 //! measured counts less the fitted background, against the simulated lines.
 
 mod drawing;
@@ -91,6 +92,8 @@ fn report(sample: &Sample, fit: &Fit, counts: &[f64], scan: &Scan) {
     println!("  cosine with background          {:.4}", fit.cosine_with_background(counts));
     println!("  blind, nothing fitted           {:.4}", blind(sample, scan));
     println!("  weighted residual Rwp           {:.4}", fit.weighted_residual(counts));
+    let slit = if fit.variable_slit { "automatic" } else { "fixed" };
+    println!("  divergence slit                 {slit}");
     println!("  zero shift                      {:+.4}°", fit.zero_shift());
     println!("  sample height / radius          {:+.5}", fit.sample_height());
     println!("  instrument's width              {:.4}°", fit.width());

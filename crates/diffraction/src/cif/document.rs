@@ -291,7 +291,7 @@ impl<'a> Lexer<'a> {
         let bytes = self.text.as_bytes();
         // One way through the text: looking for the end of the line first would read a long line again
         // for each of its values.
-        let closes = |at: usize| bytes.get(at + 1).is_none_or(|next| next.is_ascii_whitespace());
+        let closes = |at: usize| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
         let mut close = start;
         loop {
             let found = memchr::memchr3(quote, b'\n', b'\r', &bytes[close + 1..]);

@@ -9,9 +9,9 @@ use xrdmatch::run::{Run, Workers};
 use xrdmatch::train::predicted_bytes;
 
 use super::print_json;
-use super::train::stop_on_signals;
 use crate::experiments::Experiments;
 use crate::failure::Failure;
+use crate::interrupt::stop_on_signals;
 use crate::machine;
 use crate::progress::Progress;
 
@@ -91,7 +91,7 @@ impl Reproduce {
             return Err(Failure::data(format!("{} exists already", directory.display()))
                 .hint("choose a new directory with --keep"));
         }
-        let stop = stop_on_signals()?;
+        let stop = stop_on_signals("stopping after the step under way")?;
         let progress = Progress::new(config, self.quiet);
         let result = rerun.go(&directory, workers, &stop, &|experiment, happening| {
             progress.observe(experiment, happening);

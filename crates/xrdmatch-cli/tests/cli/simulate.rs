@@ -165,17 +165,17 @@ fn the_rows_of_the_published_files_come_out_byte_for_byte() {
         names.push(name);
     }
     fixture.ok(&["simulate", "exact", "-o", "exact.csv"]);
-    let made: HashMap<String, Row> =
-        rows(&fixture.path("exact.csv")).into_iter().map(|row| (row.name.clone(), row)).collect();
-    let published: HashMap<String, Row> =
-        rows(&data.join("lbs.csv")).into_iter().map(|row| (row.name.clone(), row)).collect();
+    // The published columns end in v1 … v4501, of which the last is the marker.
+    let values = |text: &str, name: &str| -> Vec<String> {
+        let line = text.lines().find(|line| line.split(',').nth(2) == Some(name)).expect("the row");
+        let fields: Vec<&str> = line.split(',').collect();
+        fields[fields.len() - 4501..fields.len() - 1].iter().map(|&f| f.to_owned()).collect()
+    };
+    let made = fixture.read("exact.csv");
+    let published = std::fs::read_to_string(data.join("lbs.csv")).expect("lbs.csv");
     assert_eq!(names.len(), 3);
     for name in names {
-        let (made, published) = (&made[&name], &published[&name]);
-        // The last published value is the marker, which is no intensity.
-        let count = published.values.len() - 1;
-        assert_eq!(made.indices, published.indices[..count], "{name}");
-        assert_eq!(made.values, published.values[..count], "{name}");
+        assert_eq!(values(&made, &name), values(&published, &name), "{name}");
     }
 }
 

@@ -50,7 +50,7 @@ pub enum FetchError {
         /// The address.
         url: String,
         /// Why not.
-        source: TableError,
+        source: Box<TableError>,
     },
     /// A file of this name is there that was not fetched by this program.
     #[error("{} is there already and has no checksum beside it", path.display())]

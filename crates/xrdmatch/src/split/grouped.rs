@@ -36,10 +36,36 @@ impl Family {
     }
 }
 
+/// Orders of families that are tried until whole families add up to what is asked.
+const ATTEMPTS: usize = 100;
+
+/// Families that are not taken yet, in a random order while they fit; and what of the quota is left.
+fn fill(
+    families: &[Family],
+    taken: &[bool],
+    quota: &[usize],
+    rng: &mut ChaCha8Rng,
+) -> (Vec<usize>, Vec<usize>) {
+    let mut left = quota.to_vec();
+    let mut order: Vec<usize> = (0..families.len()).collect();
+    shuffle(&mut order, rng);
+    order.retain(|at| {
+        let counts = &families[*at].counts;
+        let fits = counts.iter().zip(&left).all(|(count, left)| count <= left);
+        let takes = !taken[*at] && fits && counts.iter().any(|count| *count > 0);
+        if takes {
+            left.iter_mut().zip(counts).for_each(|(left, count)| *left -= count);
+        }
+        takes
+    });
+    (order, left)
+}
+
 impl Draw {
     /// Draws an experiment's split family by family; `families` has one number per row, equal for
-    /// rows that must not be parted. Families are taken in a random order while they fit: training
-    /// and validation rows come out as many as asked, held-out rows at most as many. A family larger
+    /// rows that must not be parted. Families are taken in a random order while they fit, in another
+    /// order where they do not add up: training and validation rows come out as many as asked,
+    /// held-out rows at most as many. A family larger
     /// than what is asked of its class evaluates, always.
     ///
     /// # Errors
@@ -81,18 +107,21 @@ impl Draw {
         let mut roles = vec![Role::Evaluation; data.len()];
         let mut taken = vec![false; families.len()];
         let mut take = |role, quota: &[usize], rng: &mut ChaCha8Rng| {
-            let mut left = quota.to_vec();
-            let mut order: Vec<usize> = (0..families.len()).collect();
-            shuffle(&mut order, rng);
-            for at in order {
-                let family = &families[at];
-                let fits = family.counts.iter().zip(&left).all(|(count, left)| count <= left);
-                if taken[at] || !fits || family.counts.iter().all(|count| *count == 0) {
-                    continue;
+            let mut best: Option<(Vec<usize>, Vec<usize>)> = None;
+            for _ in 0..ATTEMPTS {
+                let found = fill(&families, &taken, quota, rng);
+                let missing = |left: &[usize]| left.iter().sum::<usize>();
+                if best.as_ref().is_none_or(|best| missing(&found.1) < missing(&best.1)) {
+                    best = Some(found);
                 }
+                if best.as_ref().is_some_and(|best| missing(&best.1) == 0) {
+                    break;
+                }
+            }
+            let (chosen, left) = best.unwrap_or_default();
+            for at in chosen {
                 taken[at] = true;
-                family.rows.iter().for_each(|row| roles[*row] = role);
-                left.iter_mut().zip(&family.counts).for_each(|(left, count)| *left -= count);
+                families[at].rows.iter().for_each(|row| roles[*row] = role);
             }
             left
         };

@@ -8,6 +8,7 @@ use diffraction::inspect::{Contents, ScanContents, StructureContents, TableConte
 use serde::Serialize;
 
 use crate::command::print_json;
+use crate::counter::{Counter, Unit};
 use crate::failure::{Failure, chain};
 use crate::text;
 
@@ -44,7 +45,10 @@ impl Info {
     pub(super) fn run(self) -> Result<(), Failure> {
         let (mut files, mut failed) = (Vec::new(), Vec::new());
         for path in self.files {
-            match inspect(&path) {
+            let mut counter = Counter::new(Unit::Of("rows"), false);
+            let found = inspect(&path, &mut |rows| counter.set(rows, None));
+            counter.finish();
+            match found {
                 Ok(contents) => {
                     if !self.json {
                         print!("{}", describe(&contents));
@@ -112,10 +116,8 @@ fn describe_table(table: &TableContents, text: &mut String) {
             "last point",
             format_args!("{rows} of {} rows have a value, {low:e} to {high:e}", table.rows),
         );
-        if let [labels @ ..] = &marker.tells_label[..]
-            && !labels.is_empty()
-        {
-            let labels: Vec<String> = labels.iter().map(u8::to_string).collect();
+        if !marker.tells_label.is_empty() {
+            let labels: Vec<String> = marker.tells_label.iter().map(u8::to_string).collect();
             line(
                 text,
                 "",

@@ -62,6 +62,10 @@ pub(super) struct Physics {
         help_heading = MEASURED)]
     sample_height: Option<f64>,
 
+    /// An automatic divergence slit: intensities grow with sin θ
+    #[arg(long, requires = "profile", help_heading = MEASURED)]
+    variable_slit: bool,
+
     /// March–Dollase texture: the plane's indices and the ratio
     #[arg(long, value_name = "H,K,L,RATIO", requires = "profile", value_delimiter = ',',
         allow_hyphen_values = true, help_heading = MEASURED)]
@@ -195,6 +199,7 @@ impl Physics {
         profile.size = self.size.or(profile.size);
         profile.strain = self.strain.unwrap_or(profile.strain);
         profile.zero_shift = self.zero_shift.unwrap_or(0.0);
+        profile.variable_slit = self.variable_slit;
         profile.displacement = self.sample_height.unwrap_or(0.0);
         profile.background.clone_from(&self.background);
         profile.validate().map_err(|error| Failure::usage(error.to_string()))?;
