@@ -33,6 +33,7 @@ fn config() -> Config {
             target: Target::Auto,
             encoders: 2,
             hidden: vec![12, 6],
+            dropout: 0.0,
             epochs: 6,
             batch: 8,
             learning_rate: 1e-2,
@@ -60,7 +61,7 @@ fn an_encoder_learns_what_it_is_asked_and_tells_of_every_epoch() {
     assert_eq!(told.len(), 12);
     assert_eq!((told[11].encoder, told[11].epoch), (1, 6));
     // Two compositions of entropy ln 2 (Cl, Li) and about 0.64 (O, Li), told apart.
-    assert!(told[11].loss < 0.2 * told[6].loss.max(0.3), "{told:?}");
+    assert!(told[11].loss < 0.5 * told[6].loss, "{told:?}");
 }
 
 #[test]
