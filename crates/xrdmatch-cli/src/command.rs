@@ -1,7 +1,9 @@
 //! The subcommands, each in a file of its own.
 
+mod algorithms;
 mod audit;
 mod baseline;
+mod compare;
 mod config;
 mod data;
 mod evaluate;
@@ -30,6 +32,8 @@ pub(crate) enum Command {
     Predict(predict::Predict),
     Export(export::Export),
     Baseline(baseline::Baseline),
+    Compare(compare::Compare),
+    Algorithms(algorithms::Algorithms),
     Audit(audit::Audit),
     Reproduce(reproduce::Reproduce),
     Screen(screen::Screen),
@@ -50,6 +54,8 @@ impl Command {
             Self::Predict(command) => command.run(),
             Self::Export(command) => command.run(),
             Self::Baseline(command) => command.run(),
+            Self::Compare(command) => command.run(),
+            Self::Algorithms(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Reproduce(command) => command.run(),
             Self::Screen(command) => command.run(),
