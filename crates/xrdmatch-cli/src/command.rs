@@ -3,6 +3,7 @@
 mod config;
 mod evaluate;
 mod predict;
+mod report;
 mod runs;
 mod train;
 
@@ -16,6 +17,7 @@ pub(crate) enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
+    Report(report::Report),
     Runs(runs::Runs),
     Config(config::Config),
 }
@@ -26,6 +28,7 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Predict(command) => command.run(),
+            Self::Report(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Config(command) => command.run(),
         }
