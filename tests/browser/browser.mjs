@@ -52,7 +52,17 @@ export async function drawAll(page) {
     }
     window.scrollTo(0, 0);
   });
-  await page.waitForFunction(() => [...document.querySelectorAll("figure.chart")].every((f) => f.classList.contains("live-on")));
+  // Asked again and again from outside: the page's policy forbids what waiting inside it needs.
+  const waiting = () => page.evaluate(() => [...document.querySelectorAll("figure.chart:not(.live-on)")].map((f) => f.dataset.chart));
+  const until = Date.now() + 20_000;
+  let left = await waiting();
+  while (left.length && Date.now() < until) {
+    await page.evaluate((id) => document.querySelector(`[data-chart="${id}"]`).scrollIntoView(), left[0]);
+    await page.waitForTimeout(50);
+    left = await waiting();
+  }
+  if (left.length) throw new Error(`not drawn: ${left.join(", ")}`);
+  await page.evaluate(() => window.scrollTo(0, 0));
 }
 
 /** Texts that lie on one another: within charts, and between neighbouring elements of the page. */

@@ -21,7 +21,7 @@ use xrdmatch::run::{ExperimentResult, Manifest, OptimisticResult, Record, Run, S
 use xrdmatch::seed::Seed;
 use xrdmatch::train::{Best, EpochSummary, StepReport};
 
-type Failed = Box<dyn Error>;
+pub(crate) type Failed = Box<dyn Error>;
 
 fn main() -> Result<(), Failed> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -31,7 +31,16 @@ fn main() -> Result<(), Failed> {
     let number = |place: usize, usual: usize| -> Result<usize, Failed> {
         Ok(arguments.get(place).map(|text| text.parse()).transpose()?.unwrap_or(usual))
     };
-    let (experiments, epochs, candidates) = (number(1, 12)?, number(2, 40)?, number(3, 400)?);
+    invent(directory, number(1, 12)?, number(2, 40)?, number(3, 400)?)
+}
+
+/// Writes everything into a directory.
+pub(crate) fn invent(
+    directory: &Path,
+    experiments: usize,
+    epochs: usize,
+    candidates: usize,
+) -> Result<(), Failed> {
     std::fs::create_dir_all(directory)?;
     let mut rng = ChaCha8Rng::seed_from_u64(7);
 

@@ -11,11 +11,16 @@
 //! | `probability` | `calibrated`, `p0`, `p`, `score` | probability of being superionic, 0 to 1 |
 //! | `lower`, `upper` | `probability_lower`, `probability_upper`, `low`, `high` | its interval |
 //! | `votes`, `members` | | models that say superionic, of how many |
-//! | `strangeness` | `outlier`, `ood` | how unlike the labelled compounds, 0 to 1 |
+//! | `strangeness` | `ood` | how unlike the labelled compounds it is |
 //! | `neighbours` | `neighbors`, `nearest` | labelled compounds it is near: `NAME:COSINE;NAME:COSINE` |
+//! | `nearest_1`, `cosine_1`, … | | the same, as `xrdmatch screen` writes it |
 //! | `peaks` | `driving_peaks` | what drives the prediction: `TWO_THETA:WEIGHT;TWO_THETA:WEIGHT`, a positive weight speaking for superionic |
 //!
-//! In JSON lines, `neighbours` and `peaks` may be lists of pairs too.
+//! In JSON lines, `neighbours` and `peaks` may be lists of pairs too. Columns that are empty in every
+//! row are not shown.
+//!
+//! Driving peaks can come from [`Candidates::explain`] too: what `xrdmatch explain --json` says, one
+//! object a sample.
 
 use std::path::Path;
 
@@ -75,7 +80,7 @@ const KNOWN: [(&str, &[&str]); 11] = [
     ("upper", &["upper", "probability_upper", "high"]),
     ("votes", &["votes"]),
     ("members", &["members"]),
-    ("strangeness", &["strangeness", "outlier", "ood"]),
+    ("strangeness", &["strangeness", "ood"]),
     ("neighbours", &["neighbours", "neighbors", "nearest"]),
     ("peaks", &["peaks", "driving_peaks"]),
 ];
@@ -119,7 +124,15 @@ impl Candidates {
             return Err(ReportError::NoName { path: path.to_owned(), found });
         };
         let known: Vec<&String> = KNOWN.iter().filter_map(|known| column(known.0)).collect();
-        let others: Vec<String> = columns.iter().filter(|c| !known.contains(c)).cloned().collect();
+        let empty = |column: &str| {
+            let cell = |(line, row): &(usize, Row)| Cells { path, line: *line, row }.text(column);
+            rows.iter().all(|row| cell(row).is_none())
+        };
+        let others: Vec<String> = columns
+            .iter()
+            .filter(|c| !known.contains(c) && !numbered(c) && !empty(c))
+            .cloned()
+            .collect();
         let mut candidates = Vec::new();
         let left_out = rows.len().saturating_sub(most);
         for (place, (line, row)) in rows.iter().take(most).enumerate() {
@@ -139,7 +152,7 @@ impl Candidates {
                 strangeness: number("strangeness")?,
                 neighbours: match column("neighbours") {
                     Some(column) => cell.pairs(column)?,
-                    None => Vec::new(),
+                    None => cell.numbered_neighbours()?,
                 },
                 peaks: match column("peaks") {
                     Some(column) => {
@@ -158,6 +171,68 @@ impl Candidates {
             });
         }
         Ok(Self { source, columns: others, rows: candidates, left_out })
+    }
+}
+
+/// Whether a column tells of a numbered neighbour, such as `cosine_2`.
+fn numbered(column: &str) -> bool {
+    let Some((kind, number)) = column.rsplit_once('_') else { return false };
+    let kinds = ["nearest", "cosine", "nearest_label", "conductivity"];
+    kinds.contains(&kind) && number.parse::<u32>().is_ok()
+}
+
+/// What `xrdmatch explain --json` says, as far as it is shown.
+#[derive(serde::Deserialize)]
+struct Explained {
+    sample: String,
+    reasons: Vec<Reason>,
+}
+
+#[derive(serde::Deserialize)]
+struct Reason {
+    two_theta: f64,
+    attribution: f64,
+    #[serde(default)]
+    named: bool,
+}
+
+impl Candidates {
+    /// Adds driving peaks from a file of explanations: JSON objects, one after the other. Of each,
+    /// the named peaks are taken, and those that speak against the strongest of them. Says how many
+    /// candidates were explained.
+    ///
+    /// # Errors
+    /// [`ReportError`]: the file cannot be read, or holds something else.
+    pub fn explain(&mut self, path: &Path) -> Result<usize, ReportError> {
+        const AGAINST: usize = 3;
+        let text = std::fs::read_to_string(path).map_err(ReportError::io("read", path))?;
+        let mut explained = 0;
+        for found in serde_json::Deserializer::from_str(&text).into_iter::<Explained>() {
+            let found = found.map_err(|error| ReportError::Line {
+                path: path.to_owned(),
+                line: error.line(),
+                reason: error.to_string(),
+            })?;
+            let strongest = found.reasons.iter().map(|reason| reason.attribution).fold(0.0, |a, b| {
+                if f64::abs(b) > f64::abs(a) { b } else { a }
+            });
+            let mut against: Vec<&Reason> = found
+                .reasons
+                .iter()
+                .filter(|reason| !reason.named && reason.attribution * strongest < 0.0)
+                .collect();
+            against.sort_by(|a, b| b.attribution.abs().total_cmp(&a.attribution.abs()));
+            let named = found.reasons.iter().filter(|reason| reason.named);
+            let peaks: Vec<(f64, f64)> = named
+                .chain(against.into_iter().take(AGAINST))
+                .map(|reason| (reason.two_theta, reason.attribution))
+                .collect();
+            for row in self.rows.iter_mut().filter(|row| row.name == found.sample) {
+                row.peaks.clone_from(&peaks);
+                explained += 1;
+            }
+        }
+        Ok(explained)
     }
 }
 
@@ -231,6 +306,17 @@ impl Cells<'_> {
     fn count(&self, column: &str) -> Result<Option<u64>, ReportError> {
         let Some(text) = self.text(column) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| self.bad(column, "a whole number"))
+    }
+
+    /// Neighbours in columns of their own, such as `nearest_1` and `cosine_1`.
+    fn numbered_neighbours(&self) -> Result<Vec<(String, f64)>, ReportError> {
+        let mut found = Vec::new();
+        for number in 1..=self.row.len() {
+            let Some(name) = self.text(&format!("nearest_{number}")) else { break };
+            let cosine = self.number(&format!("cosine_{number}"))?;
+            found.push((name, cosine.unwrap_or(0.0)));
+        }
+        Ok(found)
     }
 
     /// Pairs of text and number, from `a:1;b:2` or a list of pairs.
@@ -324,6 +410,31 @@ mod tests {
         assert!(matches!(read("c.csv", "name,p\na,NaN\n"), Err(ReportError::Cell { .. })));
         assert!(matches!(read("c.csv", "name,p\n,0.1\n"), Err(ReportError::Cell { .. })));
         assert!(read("c.csv", "name\n").expect("empty").rows.is_empty());
+    }
+
+    #[test]
+    fn the_columns_of_a_screening_are_understood() {
+        let text = "rank,row,name,probability,outlier,twin_of,nearest_1,cosine_1,nearest_label_1,conductivity_1,nearest_2,cosine_2,nearest_label_2,conductivity_2\n\
+                    1,7,a,0.9,false,,x,0.8,0,0.001,y,0.7,1,\n,8,b,,true,,,,,,,,,\n";
+        let found = read("c.csv", text).expect("read");
+        assert_eq!(found.columns, ["outlier", "row"]);
+        assert_eq!(found.rows[0].neighbours, [("x".to_owned(), 0.8), ("y".to_owned(), 0.7)]);
+        assert!(found.rows[1].neighbours.is_empty());
+    }
+
+    #[test]
+    fn explanations_give_driving_peaks() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("e.json");
+        let text = r#"{"sample":"a","reasons":[{"two_theta":20.5,"attribution":0.5,"named":true},
+            {"two_theta":30.0,"attribution":-0.2,"named":false},{"two_theta":40.0,"attribution":0.1,"named":false}]}
+            {"sample":"other","reasons":[]}"#;
+        std::fs::write(&path, text).expect("written");
+        let mut candidates = read("c.csv", "name\na\n").expect("read");
+        assert_eq!(candidates.explain(&path).expect("explained"), 1);
+        assert_eq!(candidates.rows[0].peaks, [(20.5, 0.5), (30.0, -0.2)]);
+        std::fs::write(&path, "{\"sample\":1}").expect("written");
+        assert!(matches!(candidates.explain(&path), Err(ReportError::Line { line: 1, .. })));
     }
 
     #[test]

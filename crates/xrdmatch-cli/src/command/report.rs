@@ -38,6 +38,10 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FILE")]
     candidates: Option<PathBuf>,
 
+    /// What `xrdmatch explain --json` says of candidates, one object after the other
+    #[arg(long, value_name = "FILE", requires = "candidates")]
+    explanations: Option<PathBuf>,
+
     /// The file of patterns that the candidates are in [default: the run's unlabelled file]
     #[arg(long, value_name = "FILE", requires = "candidates")]
     patterns: Option<PathBuf>,
@@ -67,12 +71,12 @@ const EXAMPLES: &str = "\
 Examples:
   xrdmatch report runs/demo
   xrdmatch report runs/paper -o paper.html --figures figures
-  xrdmatch report runs/default --candidates ranked.csv
+  xrdmatch report runs/default --candidates ranked.csv --top 500
   xrdmatch report runs/a runs/b -o both.html --no-baselines
 
 Columns of --candidates, of which only `name` is needed: name, rank, formula, probability, lower,
-upper, votes, members, strangeness, neighbours (NAME:COSINE;…), peaks (TWO_THETA:WEIGHT;…); others
-are shown as they are.";
+upper, votes, members, strangeness, neighbours (NAME:COSINE;…) or nearest_1, cosine_1, …, peaks
+(TWO_THETA:WEIGHT;…); others are shown as they are. What `xrdmatch screen` writes is understood.";
 
 impl Report {
     pub(crate) fn run(self) -> Result<(), Failure> {
@@ -80,8 +84,12 @@ impl Report {
         for directory in &self.runs {
             records.push(Records::read(&Run::open(directory)?)?);
         }
-        let candidates =
+        let mut candidates =
             self.candidates.as_deref().map(|path| Candidates::read(path, self.top)).transpose()?;
+        if let (Some(path), Some(candidates)) = (&self.explanations, &mut candidates) {
+            let explained = candidates.explain(path)?;
+            eprintln!("{explained} candidates explained");
+        }
         let settings = ViewSettings {
             replicates: self.replicates as usize,
             baselines: !self.no_baselines,

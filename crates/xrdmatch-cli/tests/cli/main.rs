@@ -6,4 +6,5 @@ mod fixture;
 mod help;
 mod interruption;
 mod real_data;
+mod report;
 mod train;

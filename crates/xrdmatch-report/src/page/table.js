@@ -73,7 +73,7 @@ const Tables = (() => {
     };
     const search = field("Name or formula", "search", { placeholder: "such as garnet or Li7La3" });
     const least = has((r) => r.probability !== null) ? field("Probability from", "number", { min: 0, max: 1, step: 0.05, value: 0 }) : null;
-    const odd = has((r) => r.strangeness !== null) ? field("Strangeness up to", "number", { min: 0, max: 1, step: 0.05, value: 1 }) : null;
+    const odd = has((r) => r.strangeness !== null) ? field("Strangeness up to", "number", { min: 0, step: 0.05, placeholder: "any" }) : null;
     const count = html("p", "note");
     count.setAttribute("role", "status");
 
@@ -113,8 +113,8 @@ const Tables = (() => {
 
     function update() {
       const words = search.value.toLowerCase().split(/\s+/).filter(Boolean);
-      const low = least ? Number(least.value) || 0 : 0, high = odd && odd.value !== "" ? Number(odd.value) : 1;
-      shown = rows.filter((r) => words.every((word) => r.text.includes(word)) && (!least || low <= 0 || (r.probability ?? -1) >= low) && (!odd || high >= 1 || (r.strangeness ?? 0) <= high));
+      const low = least ? Number(least.value) || 0 : 0, high = odd && odd.value !== "" ? Number(odd.value) : Infinity;
+      shown = rows.filter((r) => words.every((word) => r.text.includes(word)) && (!least || low <= 0 || (r.probability ?? -1) >= low) && (r.strangeness ?? 0) <= high);
       const { column, rising } = order, value = columns[column].value;
       shown.sort((a, b) => (rising ? 1 : -1) * compare(value(a), value(b)) || a.index - b.index);
       const last = Math.max(0, Math.ceil(shown.length / PAGE) - 1);
