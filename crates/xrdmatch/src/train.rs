@@ -237,8 +237,7 @@ impl<'a> Trainer<'a> {
         let (batch, thresholds) = (&self.batch, &mut self.thresholds);
         let signals = [&batch.labeled, &batch.weak, &batch.strong];
         let encoded = self.inputs.encoder().map(|encoder| signals.map(|each| encoder.encode(each)));
-        let [labeled, weak, strong] =
-            encoded.as_ref().map_or(signals, |encoded| encoded.each_ref());
+        let [labeled, weak, strong] = encoded.as_ref().map_or(signals, <[_; 3]>::each_ref);
         let dropout = |pass| config.seed.number(Purpose::Dropout, experiment, step, pass);
         let train = |pass| Mode::Train { dropout_seed: dropout(pass) };
         let mut streams = vec![Stream { signals: labeled, mode: train(0), gradient: true }];

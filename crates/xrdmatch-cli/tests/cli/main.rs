@@ -16,6 +16,7 @@ mod interruption;
 mod pretrain;
 mod protocol;
 mod real_data;
+mod report;
 mod reproduce;
 mod screen;
 mod simulate;
