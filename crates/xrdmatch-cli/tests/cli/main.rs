@@ -20,6 +20,5 @@ mod report;
 mod reproduce;
 mod screen;
 mod simulate;
-mod simulate;
 mod suggest;
 mod train;
