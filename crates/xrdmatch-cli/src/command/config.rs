@@ -36,7 +36,7 @@ enum ConfigCommand {
 /// Settings from a preset, a file and the command line.
 #[derive(Args)]
 pub(crate) struct Settings {
-    /// Settings to start from (see `xrdmatch config presets`) [default: default; quick for --demo]
+    /// Settings to start from (see `xrdmatch config presets`) [default: default]
     #[arg(long, value_name = "NAME")]
     preset: Option<String>,
 
@@ -50,9 +50,9 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// The layers of settings, and the preset's name; `unstated` is the preset when none is given.
-    pub(super) fn layers(&self, unstated: &str) -> Result<(Layers, String), Failure> {
-        let preset = self.preset.as_deref().unwrap_or(unstated);
+    /// The layers of settings, and the preset's name.
+    pub(super) fn layers(&self) -> Result<(Layers, String), Failure> {
+        let preset = self.preset.as_deref().unwrap_or("default");
         let mut layers = Layers::defaults();
         layers.preset(preset)?;
         if let Some(path) = &self.config {
@@ -73,7 +73,7 @@ impl Config {
     pub(crate) fn run(self) -> Result<(), Failure> {
         match self.command {
             ConfigCommand::Show { settings, json } => {
-                let (layers, _) = settings.layers("default")?;
+                let (layers, _) = settings.layers()?;
                 let config = layers.finish()?;
                 if json {
                     return print_json(&config);

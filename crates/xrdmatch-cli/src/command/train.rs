@@ -46,9 +46,9 @@ pub(crate) struct Train {
     #[arg(long, conflicts_with_all = ["labeled", "unlabeled", "splits", "grid"])]
     demo: bool,
 
-    /// Which experiments: `7`, `0..100`, `3,7,40..50`
-    #[arg(long, default_value = "0", value_name = "LIST")]
-    experiments: Experiments,
+    /// Which experiments: `7`, `0..100`, `3,7,40..50` [default: 0; 0..10 for --demo]
+    #[arg(long, value_name = "LIST")]
+    experiments: Option<Experiments>,
 
     /// Directory of the run [default: runs/PRESET, or runs/demo]
     #[arg(long, value_name = "DIR")]
@@ -161,8 +161,12 @@ impl Train {
             return Err(TrainError::NoUnlabeled.into());
         }
         let splits = self.splits.as_deref().map(SplitFile::open).transpose()?;
-        let experiments =
-            plan::splits(&config, &data.labeled, splits.as_ref(), &self.experiments.0)?;
+        let asked = match &self.experiments {
+            Some(experiments) => experiments.0.clone(),
+            None if self.demo => (0..10).collect(),
+            None => vec![0],
+        };
+        let experiments = plan::splits(&config, &data.labeled, splits.as_ref(), &asked)?;
         let workers = self.workers(&config, data.labeled.grid(), experiments.len())?;
 
         let manifest =
@@ -245,8 +249,7 @@ impl Train {
     }
 
     fn configuration(&self) -> Result<(Config, String), Failure> {
-        let (mut layers, preset) =
-            self.settings.layers(if self.demo { "quick" } else { "default" })?;
+        let (mut layers, preset) = self.settings.layers()?;
         if let Some(epochs) = self.epochs {
             layers.set("training.epochs", &epochs.to_string(), "--epochs")?;
         }
