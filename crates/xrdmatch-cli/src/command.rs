@@ -1,5 +1,6 @@
 //! The subcommands, each in a file of its own.
 
+mod bench;
 mod config;
 mod evaluate;
 mod predict;
@@ -18,6 +19,7 @@ pub(crate) enum Command {
     Predict(predict::Predict),
     Runs(runs::Runs),
     Config(config::Config),
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -28,6 +30,7 @@ impl Command {
             Self::Predict(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Config(command) => command.run(),
+            Self::Bench(command) => command.run(),
         }
     }
 }
