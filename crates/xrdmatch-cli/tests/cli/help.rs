@@ -7,7 +7,7 @@ fn every_command_has_help_with_an_example() {
     let fixture = Fixture::new();
     let general = stdout(&fixture.ok(&["--help"]));
     assert!(general.contains("Exit codes"));
-    for command in ["train", "evaluate", "predict", "runs"] {
+    for command in ["train", "evaluate", "predict", "runs", "bench"] {
         assert!(general.contains(command));
         let text = stdout(&fixture.ok(&[command, "--help"]));
         assert!(
