@@ -18,7 +18,7 @@ fn main() {
         eprintln!("no architecture `{name}`; there are {}", Architecture::PRESETS.join(", "));
         std::process::exit(2);
     };
-    let times = match layer_times(&architecture, LENGTH, batch, repeats) {
+    let times = match layer_times(&architecture, LENGTH, batch, repeats, &mut |_| {}) {
         Ok(times) => times,
         Err(error) => {
             eprintln!("error: failed to {error}");
@@ -42,7 +42,7 @@ fn main() {
             time.backward * 1e3,
             rate(2.0, time.backward),
             time.prepare * 1e3,
-            time.predicted / 1e9,
+            time.predicted.unwrap_or(f64::NAN) / 1e9,
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Times whole steps and inference: `cargo bench -p convnet --bench steps -- [ARCHITECTURE [REPEATS]]`.
+//! Times whole steps and inference: `cargo bench -p convnet --bench steps -- [ARCHITECTURE [REPEATS [PRECISION]]]`.
 //!
 //! One step is FlexMatch's: 32 labelled, 96 weak without gradient, 96 strong; points: 4501.
 //! Prints medians; `RAYON_NUM_THREADS` sets the threads.

@@ -21,7 +21,9 @@ mod tensors;
 pub use architecture::{Architecture, ArchitectureError, Layer, Shape};
 pub use cpu::CpuNetwork;
 pub use cpu::inference::{BlockTime, inference_times};
-pub use cpu::measure::{Ceiling, LayerTime, ceiling, layer_times};
+pub use cpu::measure::{
+    Ceiling, LayerTime, MeasureError, ceiling, layer_bytes, layer_times, on_threads,
+};
 pub use cpu::single::{Convolution, ConvolutionPasses};
 pub use initialize::Initialization;
 pub use kernels::conv::Choice;

@@ -3,6 +3,7 @@
 mod algorithms;
 mod audit;
 mod baseline;
+mod bench;
 mod compare;
 mod config;
 mod data;
@@ -46,6 +47,7 @@ pub(crate) enum Command {
     Import(Box<import::Import>),
     Data(data::Data),
     Config(config::Config),
+    Bench(bench::Bench),
 }
 
 impl Command {
@@ -69,6 +71,7 @@ impl Command {
             Self::Import(command) => command.run(),
             Self::Data(command) => command.run(),
             Self::Config(command) => command.run(),
+            Self::Bench(command) => command.run(),
         }
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::plan::Plan;
 use crate::initialize::uniform;
-use crate::kernels::conv::{Choice, Conv, InputTarget, predicted};
+use crate::kernels::conv::{Choice, Conv, InputTarget, predicted, products};
 use crate::kernels::isa::Isa;
 use crate::kernels::memory::Buffer;
 use crate::kernels::rows::{Gradient, Input};
@@ -59,8 +59,10 @@ pub struct LayerTime {
     pub chosen: bool,
     /// Multiplications of the plain sum, forward.
     pub multiplications: f64,
-    /// What the cost model counts in multiplications, forward.
-    pub predicted: f64,
+    /// Multiplications that the products of this algorithm really take, forward, without transforms.
+    pub products: f64,
+    /// What the cost model counts in multiplications, forward; it does not count rounded operands.
+    pub predicted: Option<f64>,
     /// Seconds of a forward pass, statistics included; the median.
     pub forward: f64,
     /// Seconds of a backward pass, the gradients of input and weights.
@@ -69,7 +71,68 @@ pub struct LayerTime {
     pub prepare: f64,
 }
 
-/// Times the convolutions of an architecture on a batch, each with every algorithm it fits.
+/// The algorithms that convolutions are timed with, where they fit.
+const CANDIDATES: [Choice; 5] = [
+    Choice::Direct,
+    Choice::Spectral(16),
+    Choice::Spectral(32),
+    Choice::Spectral(64),
+    Choice::Rounded,
+];
+
+/// Why layers cannot be timed.
+#[derive(Debug, thiserror::Error)]
+pub enum MeasureError {
+    /// The layers do not fit together or to the input, or the instructions are not there.
+    #[error(transparent)]
+    Architecture(#[from] ArchitectureError),
+    /// The system gives no threads.
+    #[error("start {threads} threads: {source}")]
+    Threads {
+        /// How many were wanted.
+        threads: usize,
+        /// What the system says.
+        source: rayon::ThreadPoolBuildError,
+    },
+}
+
+/// Runs `work` on so many threads, as many as there are cores for 0.
+///
+/// # Errors
+/// When the system gives no threads.
+pub fn on_threads<R: Send>(
+    threads: usize,
+    work: impl FnOnce() -> R + Send,
+) -> Result<R, MeasureError> {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+    let pool = pool.map_err(|source| MeasureError::Threads { threads, source })?;
+    Ok(pool.install(work))
+}
+
+/// Bytes that [`layer_times`] needs at most.
+///
+/// # Errors
+/// When the layers do not fit together or to the input.
+pub fn layer_bytes(
+    architecture: &Architecture,
+    input_length: usize,
+    batch: usize,
+) -> Result<usize, ArchitectureError> {
+    let plan = Plan::new(architecture, input_length, Choice::Cheapest)?;
+    let geometries = plan.blocks.iter().filter_map(|block| block.map.as_ref()?.conv.geometry());
+    let bytes = geometries.flat_map(|geometry| {
+        CANDIDATES.map(|choice| {
+            let needs = Conv::new(geometry, choice, batch).needs(batch, true);
+            let ends = 2 * batch * geometry.input.size() + 2 * batch * geometry.output.size();
+            let weights = 3 * geometry.weights() + needs.prepared;
+            (ends + weights + needs.scratch + 2 * needs.records) * size_of::<f32>()
+        })
+    });
+    Ok(bytes.max().unwrap_or(0))
+}
+
+/// Times the convolutions of an architecture on a batch, each with every algorithm it fits; `each`
+/// is told every time as soon as it is known.
 ///
 /// # Errors
 /// When the layers do not fit together, or the instructions that the environment asks for are not
@@ -79,18 +142,17 @@ pub fn layer_times(
     input_length: usize,
     batch: usize,
     repeats: usize,
+    each: &mut dyn FnMut(&LayerTime),
 ) -> Result<Vec<LayerTime>, ArchitectureError> {
     let plan = Plan::new(architecture, input_length, Choice::Cheapest)?;
     let isa = Isa::detect()?;
-    let choices =
-        [Choice::Direct, Choice::Spectral(16), Choice::Spectral(32), Choice::Spectral(64)];
     let mut times = Vec::new();
     for block in &plan.blocks {
         let Some(geometry) = block.map.as_ref().and_then(|map| map.conv.geometry()) else {
             continue;
         };
         let chosen = Conv::new(geometry, Choice::Cheapest, batch).choice();
-        for choice in choices {
+        for choice in CANDIDATES {
             let conv = Conv::new(geometry, choice, batch);
             if conv.choice() != choice {
                 continue;
@@ -98,7 +160,7 @@ pub fn layer_times(
             let (channels, outputs) = (geometry.input.channels, geometry.output.channels);
             let points = geometry.output.length as f64;
             let (forward, backward, prepare) = time(&conv, isa, batch, repeats);
-            times.push(LayerTime {
+            let time = LayerTime {
                 layer: format!(
                     "{channels}→{outputs} k{} s{} on {}",
                     geometry.kernel, geometry.input.stride, geometry.output.length
@@ -106,11 +168,14 @@ pub fn layer_times(
                 choice,
                 chosen: choice == chosen,
                 multiplications: batch as f64 * points * geometry.weights() as f64,
-                predicted: predicted(&geometry, choice, batch).unwrap_or(f64::NAN),
+                products: products(&geometry, choice, batch),
+                predicted: predicted(&geometry, choice, batch),
                 forward,
                 backward,
                 prepare,
-            });
+            };
+            each(&time);
+            times.push(time);
         }
     }
     Ok(times)

@@ -309,6 +309,18 @@ pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f6
     }
 }
 
+/// Multiplications that an algorithm's products really take in a forward pass, transforms left out.
+pub(crate) fn products(g: &Geometry, choice: Choice, batch: usize) -> f64 {
+    let rows = batch as f64;
+    match choice {
+        Choice::Spectral(points) => {
+            let tiles = g.output.length.div_ceil(points + 1 - g.taps().min(points)) as f64;
+            rows * tiles * ((3 * points / 2 - 1) * g.input.width() * g.output.channels) as f64
+        }
+        _ => rows * (g.output.length * g.weights()) as f64,
+    }
+}
+
 /// Tile length of the algorithm to use, or none for the direct one.
 fn best(g: &Geometry, choice: Choice, batch: usize) -> Option<usize> {
     match choice {

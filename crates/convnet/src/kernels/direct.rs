@@ -8,7 +8,7 @@
 use super::conv::{Geometry, InputTarget, Needs};
 use super::isa::{Isa, Kernel};
 use super::memory::{Parts, spread};
-use super::product::{Left, Out, PANEL, Right, product};
+use super::product::{DEPTH, Left, Out, PANEL, Right, product, product_by};
 use super::rows::{Gradient, Input, Reading, Strip};
 use super::simd::Vector;
 use super::stage::{Moments, Stage, Unstage, stage_signal};
@@ -20,6 +20,8 @@ const STAGED: usize = 3 << 20;
 const PIECE: usize = 240;
 /// Rows of weights of a piece of work.
 const WEIGHT_ROWS: usize = 96;
+/// Steps of the sums of a signal's gradient, which nobody waits for and people look at.
+const SIGNAL_STRETCH: usize = 32;
 /// Pieces of work that are enough for any number of threads.
 const ENOUGH: usize = 16;
 
@@ -119,7 +121,7 @@ impl Direct {
                 depth: g.weight_rows(),
             };
             let y = &mut y[from * g.output.size()..][..samples * g.output.size()];
-            multiply(isa, rows, weights, (y, g.output.length, g.output.channels));
+            multiply(isa, rows, weights, (y, g.output.length, g.output.channels), DEPTH);
             if let Some(records) = &mut records {
                 let records = &mut records[from * pieces * size..][..samples * pieces * size];
                 let (records, y) = (Parts::new(records), &*y);
@@ -175,7 +177,8 @@ impl Direct {
                 };
                 let (length, width) = (g.input.rows(), g.joined());
                 let joined = &mut rest[..samples * length * width];
-                multiply(isa, rows, transposed, (joined, length, width));
+                let stretch = if g.input.channels == 1 { SIGNAL_STRETCH } else { DEPTH };
+                multiply(isa, rows, transposed, (joined, length, width), stretch);
                 let below = below.as_mut().map(|(mean, records)| (&**mean, &mut **records));
                 self.unstage(isa, joined, input, InputTarget { dx, below }, from);
             }
@@ -237,6 +240,7 @@ fn multiply(
     rows: Overlapping<'_>,
     weights: &[f32],
     (out, length, width): (&mut [f32], usize, usize),
+    stretch: usize,
 ) {
     let samples = out.len() / (length * width);
     let (panels, pieces) = (width / PANEL, length.div_ceil(PIECE));
@@ -259,6 +263,7 @@ fn multiply(
             samples: sample..samples.min(sample + together),
             points: piece * PIECE..length.min((piece + 1) * PIECE),
             panels: panels.start.min(panels.end)..panels.end,
+            stretch,
         });
     });
 }
@@ -272,13 +277,15 @@ struct Multiply<'a> {
     samples: std::ops::Range<usize>,
     points: std::ops::Range<usize>,
     panels: std::ops::Range<usize>,
+    /// Steps of a sum between two visits of the result.
+    stretch: usize,
 }
 
 impl Kernel for Multiply<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { rows, weights, out, length, width, samples, points, panels } = self;
+        let Self { rows, weights, out, length, width, samples, points, panels, stretch } = self;
         let Overlapping { values, sample: size, step, depth } = rows;
         assert!((samples.end - 1) * size + (points.end - 1) * step + depth <= values.len());
         assert!(panels.end * depth * PANEL <= weights.len() && panels.end * PANEL <= width);
@@ -294,7 +301,8 @@ impl Kernel for Multiply<'_> {
                     let row = sample * length + points.start;
                     let start = out.start().add(row * width + panel * PANEL);
                     let shape = (points.len(), 1, depth);
-                    product::<V>(shape, left, right, Out { start, panel: 0, row: width }, false);
+                    let out = Out { start, panel: 0, row: width };
+                    product_by::<V>(stretch, shape, left, right, out, false);
                 }
             }
         }

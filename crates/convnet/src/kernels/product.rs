@@ -14,7 +14,7 @@ use super::simd::Vector;
 /// Columns of a panel; every number of channels is padded to a multiple of it.
 pub(crate) const PANEL: usize = 32;
 /// Steps of `k` between two visits of the result: 256 rows of a panel fit the first-level cache.
-const DEPTH: usize = 256;
+pub(crate) const DEPTH: usize = 256;
 
 /// How far ahead few rows ask for the right side, in values.
 const AHEAD: usize = 512;
@@ -58,12 +58,29 @@ pub(crate) unsafe fn product<V: Vector>(
     add: bool,
 ) {
     // SAFETY: the caller's promise.
+    unsafe { product_by::<V>(DEPTH, (m, panels, k), left, right, out, add) }
+}
+
+/// The same with sums of stretches of `depth` steps: shorter ones are more accurate, and slower.
+///
+/// # Safety
+/// As [`product`].
+#[inline(always)]
+pub(crate) unsafe fn product_by<V: Vector>(
+    depth: usize,
+    (m, panels, k): (usize, usize, usize),
+    left: Left,
+    right: Right,
+    out: Out,
+    add: bool,
+) {
+    // SAFETY: the caller's promise.
     unsafe {
         if left.row == 1 {
-            blocks::<V, true>((m, panels, k), left, right, out, add);
+            blocks::<V, true>(depth, (m, panels, k), left, right, out, add);
         } else {
             debug_assert!(left.step == 1, "one of the strides is 1");
-            blocks::<V, false>((m, panels, k), left, right, out, add);
+            blocks::<V, false>(depth, (m, panels, k), left, right, out, add);
         }
     }
 }
@@ -71,6 +88,7 @@ pub(crate) unsafe fn product<V: Vector>(
 /// The blocks of a product; `ALONG`: the rows of `left` are neighbours in memory, else its steps.
 #[inline(always)]
 unsafe fn blocks<V: Vector, const ALONG: bool>(
+    most: usize,
     (m, panels, k): (usize, usize, usize),
     left: Left,
     right: Right,
@@ -81,7 +99,7 @@ unsafe fn blocks<V: Vector, const ALONG: bool>(
     for panel in 0..panels {
         let mut from = 0;
         loop {
-            let depth = DEPTH.min(k - from);
+            let depth = most.min(k - from);
             let add = add || from > 0;
             for column in (0..PANEL).step_by(width) {
                 // SAFETY: within the caller's bounds.
@@ -231,9 +249,9 @@ pub(crate) unsafe fn streams<V: Vector, const U: usize>(
     }
 }
 
-/// Steps of `k` between two visits of a complex result: both parts of 128 rows of a panel fit the
-/// first-level cache.
-const COMPLEX_DEPTH: usize = 128;
+/// Steps of `k` between two visits of a complex result: both parts of 64 rows of a panel fit the
+/// first-level cache, and sums so short stay as accurate as PyTorch's.
+const COMPLEX_DEPTH: usize = 64;
 
 /// The factors of a complex product on one side: its three real products read one array each, or
 /// the sum or difference of two on the way.

@@ -23,6 +23,11 @@ pub(crate) const AFTER_STEPS: f64 = 1e-3;
 const MOVEMENT: f64 = 3e-2;
 /// Below this share of their norm, parameters count as unmoved.
 const UNMOVED: f64 = 1e-6;
+/// Ten steps at the published rate are chaotic, not a test: PyTorch's own single precision then ends
+/// 3e-3 (`vgg11` at 97 points) and 9e-3 (`paper`) of the weights' norm from its double precision,
+/// far beyond any limit here, so what an engine misses there tells nothing about it. The runs here
+/// are gentler (`golden/README.md`), and there the engine is held to the limits above.
+///
 /// Where PyTorch's own single precision misses a limit above after steps, because noise in the
 /// biases under batch norm drives it apart, ours may be this many times as far from its double
 /// precision: roundings fall elsewhere.

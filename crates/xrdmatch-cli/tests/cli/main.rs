@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod baseline;
+mod bench;
 mod compare;
 mod data;
 mod evaluate;

@@ -23,13 +23,9 @@ fn has_instructions() -> bool {
     const BF16: u32 = 1 << 22;
     const TILES: u32 = 1 << 24;
     const OSXSAVE: u32 = 1 << 27;
-    #[expect(unused_unsafe, reason = "safe or not, by compiler version")]
-    // SAFETY: every x86-64 machine has the instruction.
-    unsafe {
-        __cpuid(0).eax >= 7
-            && __cpuid(1).ecx & OSXSAVE != 0
-            && __cpuid_count(7, 0).edx & (BF16 | TILES) == BF16 | TILES
-    }
+    __cpuid(0).eax >= 7
+        && __cpuid(1).ecx & OSXSAVE != 0
+        && __cpuid_count(7, 0).edx & (BF16 | TILES) == BF16 | TILES
 }
 
 /// Asks Linux for the tile registers, once and for all threads of the process.
