@@ -1,7 +1,9 @@
 //! The subcommands, each in a file of its own.
 
+mod algorithms;
 mod audit;
 mod baseline;
+mod compare;
 mod config;
 mod data;
 mod evaluate;
@@ -10,6 +12,7 @@ mod export;
 mod import;
 mod predict;
 mod protocol;
+mod report;
 mod reproduce;
 mod runs;
 mod screen;
@@ -30,11 +33,14 @@ pub(crate) enum Command {
     Predict(predict::Predict),
     Export(export::Export),
     Baseline(baseline::Baseline),
+    Compare(compare::Compare),
+    Algorithms(algorithms::Algorithms),
     Audit(audit::Audit),
     Reproduce(reproduce::Reproduce),
     Screen(screen::Screen),
     Explain(explain::Explain),
     Suggest(suggest::Suggest),
+    Report(report::Report),
     Runs(runs::Runs),
     Simulate(Box<simulate::Simulate>),
     Import(Box<import::Import>),
@@ -50,11 +56,14 @@ impl Command {
             Self::Predict(command) => command.run(),
             Self::Export(command) => command.run(),
             Self::Baseline(command) => command.run(),
+            Self::Compare(command) => command.run(),
+            Self::Algorithms(command) => command.run(),
             Self::Audit(command) => command.run(),
             Self::Reproduce(command) => command.run(),
             Self::Screen(command) => command.run(),
             Self::Explain(command) => command.run(),
             Self::Suggest(command) => command.run(),
+            Self::Report(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Import(command) => command.run(),

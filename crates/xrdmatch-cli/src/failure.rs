@@ -336,6 +336,7 @@ impl From<ExportError> for Failure {
             ExportError::Run(error) => error.into(),
             ExportError::Train(error) => error.into(),
             ExportError::Io { .. } => Self::of(Kind::Data, &error),
+            ExportError::Inputs { .. } => Self::of(Kind::Model, &error),
             ExportError::Read { ref source, .. } if source.is_choice() => {
                 Self::of(Kind::Usage, &error).hint("name one with --key")
             }
@@ -412,7 +413,8 @@ impl From<MembersError> for Failure {
             MembersError::Dataset(error) => error.into(),
             MembersError::Metrics(error) => error.into(),
             MembersError::NoRuns => Self::of(Kind::Usage, &error),
-            MembersError::Weights { .. }
+            MembersError::Encoded { .. }
+            | MembersError::Weights { .. }
             | MembersError::Network { .. }
             | MembersError::Replaced { .. }
             | MembersError::NotFinite { .. } => Self::of(Kind::Model, &error),

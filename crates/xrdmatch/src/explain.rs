@@ -139,6 +139,7 @@ pub fn explain(
     planes: &[Planes],
 ) -> Result<Explanation, ExplainError> {
     members.check_grid(data.source(), data.grid())?;
+    members.check_sees_the_grid()?;
     let prepared = crate::dataset::Prepared::new(data, members.config().preparation);
     let (indices, values) = prepared.pattern(row);
     let grid = members.grid();

@@ -34,6 +34,16 @@ pub enum ExportError {
     /// The network does not fit the format.
     #[error(transparent)]
     Onnx(#[from] onnx::OnnxError),
+    /// The network does not see the pattern itself.
+    #[error(
+        "experiment {experiment} sees patterns through `[input]` or `[pretrain]`, which {format} files do not hold yet; use `xrdmatch predict`"
+    )]
+    Inputs {
+        /// The experiment.
+        experiment: u32,
+        /// The format.
+        format: &'static str,
+    },
     /// The weights do not fit the format.
     #[error(transparent)]
     Safetensors(#[from] exchange::safetensors::SafetensorsError),
@@ -72,6 +82,13 @@ pub fn export(
     let checkpoint = run.checkpoint(experiment, choice)?;
     let manifest = run.manifest();
     let config = &manifest.config;
+    if config.pretrain.is_on() || !config.input.is_published() {
+        let format = match format {
+            Format::Safetensors => "safetensors",
+            Format::Onnx { .. } => "ONNX",
+        };
+        return Err(ExportError::Inputs { experiment, format });
+    }
     let step = checkpoint.state.progress.step.to_string();
     let weights = trained_weights(config, checkpoint);
     let bytes = match format {

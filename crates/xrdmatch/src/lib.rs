@@ -8,6 +8,8 @@ pub mod disk;
 pub mod fetch;
 pub mod seed;
 
+pub mod input;
+
 pub mod augment;
 pub mod dataset;
 
@@ -16,6 +18,8 @@ pub mod demo;
 pub mod split;
 
 pub mod batch;
+
+pub mod training;
 
 pub mod objective;
 
@@ -34,11 +38,12 @@ pub mod ensemble;
 
 pub mod audit;
 
-pub mod training;
+pub mod encoder;
 
 pub mod config;
 
 pub mod plan;
+pub mod pretrain;
 
 pub mod train;
 

@@ -16,8 +16,9 @@ use diffraction::Grid;
 
 use crate::config::Config;
 use crate::dataset::{Dataset, Labels, Prepared};
+use crate::encoder::Inputs;
 use crate::run::{CheckpointChoice, Run, Source};
-use crate::train::{network_for_inference, plain_views};
+use crate::train::{inputs, network_for_inference};
 
 pub use error::MembersError;
 pub use selection::Selection;
@@ -48,6 +49,7 @@ pub struct Members {
     members: Vec<MemberId>,
     unfinished: Vec<(usize, u32)>,
     labeled: Dataset,
+    inputs: Inputs,
     network: Box<dyn Network>,
     loaded: Option<usize>,
 }
@@ -73,6 +75,13 @@ impl Members {
         let labeled = read_source(&first.labeled, labels, labeled)?;
         let (chosen, unfinished) = selection::choose(&runs, selection)?;
 
+        let encoder = runs[0].encoder()?;
+        let inputs = inputs(&first.config, first.labeled.grid, encoder.as_ref());
+        let inputs = inputs.map_err(|source| MembersError::Network {
+            directory: runs[0].directory().to_owned(),
+            experiment: 0,
+            source: Box::new(source),
+        })?;
         let mut network: Option<Box<dyn Network>> = None;
         let mut members = Vec::with_capacity(chosen.len());
         for (run, experiment) in chosen {
@@ -84,8 +93,7 @@ impl Members {
                     MembersError::Weights { directory: directory(), experiment, source }
                 })?,
                 None => {
-                    let points = first.labeled.grid.points();
-                    let built = network_for_inference(&first.config, points, &tensors);
+                    let built = network_for_inference(&first.config, inputs.width(), &tensors);
                     network = Some(built.map_err(|source| MembersError::Network {
                         directory: directory(),
                         experiment,
@@ -96,7 +104,8 @@ impl Members {
             members.push(MemberId { run, experiment, step, digest });
         }
         let network = network.ok_or(MembersError::NoRuns)?;
-        Ok(Self { loaded: Some(members.len() - 1), runs, members, unfinished, labeled, network })
+        let loaded = Some(members.len() - 1);
+        Ok(Self { loaded, runs, members, unfinished, labeled, inputs, network })
     }
 
     /// The members in their order.
@@ -184,7 +193,14 @@ impl Members {
     pub fn identity(&self) -> String {
         let mut hasher = blake3::Hasher::new();
         hasher.update(self.labeled.fingerprint().as_bytes());
-        hasher.update(format!("{:?}{:?}", self.config().preparation, self.grid()).as_bytes());
+        let config = self.config();
+        hasher.update(format!("{:?}{:?}", config.preparation, self.grid()).as_bytes());
+        if !self.sees_the_grid() {
+            hasher.update(format!("{:?}{:?}", config.input, config.pretrain).as_bytes());
+            // The encoder's weights follow from the seed and the unlabelled file.
+            let unlabeled = self.unlabeled_source().map(|source| source.fingerprint.as_str());
+            hasher.update(format!("{:?}{unlabeled:?}", config.seed).as_bytes());
+        }
         for member in &self.members {
             hasher.update(member.digest.as_bytes());
         }
@@ -201,6 +217,26 @@ impl Members {
             return Ok(());
         }
         Err(MembersError::Grid { data: data.to_owned(), found, expected })
+    }
+
+    /// Whether networks see the grid as it is, so that what they say of a point can be traced to it.
+    #[must_use]
+    pub fn sees_the_grid(&self) -> bool {
+        let config = self.config();
+        config.input.is_published() && !config.pretrain.is_on()
+    }
+
+    /// Refuses members that do not see the grid as it is.
+    ///
+    /// # Errors
+    /// [`MembersError::Encoded`].
+    pub fn check_sees_the_grid(&self) -> Result<(), MembersError> {
+        let directory = || self.runs[0].directory().to_owned();
+        if self.sees_the_grid() {
+            Ok(())
+        } else {
+            Err(MembersError::Encoded { directory: directory() })
+        }
     }
 
     /// The network with the weights of a member.
@@ -245,7 +281,7 @@ impl Members {
     ) -> Result<Option<(Matrix, Option<Matrix>)>, MembersError> {
         let classes = self.classes();
         let MemberId { run, experiment, .. } = self.members[member].clone();
-        let network = self.network(member)?;
+        self.network(member)?;
         let (mut logits, mut embedded) = (Vec::new(), Vec::new());
         let mut width = 0;
         for piece in rows.chunks(PIECE) {
@@ -255,11 +291,11 @@ impl Members {
             let count = piece.len();
             let mut piece = piece.to_vec();
             piece.resize(count.max(LEAST), piece[count - 1]);
-            let signals = plain_views(data, &piece);
-            let answered = network.infer(&signals, Weights::Current);
+            let signals = self.inputs.plain(data, &piece);
+            let answered = self.network.infer(&signals, Weights::Current);
             logits.extend_from_slice(&answered.as_slice()[..count * classes]);
             if features {
-                let answered = network.embed(&signals, Weights::Current);
+                let answered = self.network.embed(&signals, Weights::Current);
                 width = answered.cols();
                 embedded.extend_from_slice(&answered.as_slice()[..count * width]);
             }
@@ -292,6 +328,10 @@ fn check_same(first: &Run, other: &Run) -> Result<(), MembersError> {
     let settings = [
         ("classes", a.config.classes == b.config.classes),
         ("preparation", a.config.preparation == b.config.preparation),
+        ("input", a.config.input == b.config.input),
+        ("pretrain", a.config.pretrain == b.config.pretrain),
+        // Encoders of another seed give other features.
+        ("seed", !a.config.pretrain.is_on() || a.config.seed == b.config.seed),
         ("network.architecture", a.config.architecture().ok() == b.config.architecture().ok()),
     ];
     match settings.iter().find(|(_, same)| !same) {

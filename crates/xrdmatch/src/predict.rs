@@ -6,11 +6,12 @@ use convnet::{Network, Tensors, Weights};
 
 use crate::config::Config;
 use crate::dataset::{Chunks, Dataset, DatasetError, Labels, Prepared};
+use crate::encoder::Inputs;
 use crate::predictions::{
     PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
 };
 use crate::run::{Checkpoint, CheckpointChoice, Run, RunError};
-use crate::train::{TrainError, network_for_inference, plain_views};
+use crate::train::{TrainError, inputs, network_for_inference};
 use crate::training::WeightsChoice;
 
 /// Rows that are predicted at once.
@@ -18,6 +19,7 @@ const CHUNK: usize = 512;
 
 /// A trained network with the settings its input needs.
 pub struct Model {
+    inputs: Inputs,
     network: Box<dyn Network>,
     config: Config,
     grid: diffraction::Grid,
@@ -65,23 +67,26 @@ impl Model {
         let config = run.manifest().config.clone();
         let step = checkpoint.state.progress.step;
         let weights = trained_weights(&config, checkpoint);
-        let model = Self::of_weights(config, run.manifest().labeled.grid, &weights)
+        let (grid, encoder) = (run.manifest().labeled.grid, run.encoder()?);
+        let model = Self::of_weights(config, grid, encoder.as_ref(), &weights)
             .map_err(|source| RunError::Train { experiment, source })?;
         Ok(Self { step, ..model })
     }
 
     /// A model of weights from elsewhere: `config` says the architecture and how patterns on `grid`
-    /// are prepared.
+    /// are prepared; `encoder` is what it sees them through, where `config` asks for one.
     ///
     /// # Errors
     /// If the weights do not fit the architecture on this grid.
     pub fn of_weights(
         config: Config,
         grid: diffraction::Grid,
+        encoder: Option<&Tensors>,
         weights: &Tensors,
     ) -> Result<Self, TrainError> {
-        let network = network_for_inference(&config, grid.points(), weights)?;
-        Ok(Self { network, config, grid, step: 0 })
+        let inputs = inputs(&config, grid, encoder)?;
+        let network = network_for_inference(&config, inputs.width(), weights)?;
+        Ok(Self { inputs, network, config, grid, step: 0 })
     }
 
     /// The steps the model was trained for.
@@ -104,7 +109,8 @@ impl Model {
         let samples = rows
             .iter()
             .map(|&row| Sample::new(data.sample(row).name.clone(), data.sample(row).label));
-        let logits = self.network.infer(&plain_views(&prepared, rows), Weights::Current);
+        let signals = self.inputs.plain(&prepared, rows);
+        let logits = self.network.infer(&signals, Weights::Current);
         Ok(Predictions::from_logits(self.classes(), samples.collect(), logits.as_slice().to_vec())?)
     }
 

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
@@ -182,10 +182,10 @@ impl<'a> Rerun<'a> {
         self.splits.iter().map(|(experiment, ..)| *experiment).collect()
     }
 
-    /// Number of points of the grid.
+    /// The grid of all patterns.
     #[must_use]
-    pub fn points(&self) -> usize {
-        self.data.labeled.grid().points()
+    pub fn grid(&self) -> diffraction::Grid {
+        self.data.labeled.grid()
     }
 
     /// Does the experiments again in an empty or new `directory` and compares.
@@ -207,6 +207,11 @@ impl<'a> Rerun<'a> {
         let again = Run::create(directory, manifest)?;
         let experiments: Vec<(u32, Split)> =
             self.splits.iter().map(|(experiment, _, again)| (*experiment, again.clone())).collect();
+        let threads = workers.jobs * workers.threads;
+        let going =
+            again.prepare_encoder(&self.data, threads, &mut |_| !stop.load(Ordering::Relaxed))?;
+        // Experiments that were not begun count as stopped.
+        let experiments = if going { experiments } else { Vec::new() };
         let outcomes = run_experiments(&again, &self.data, &experiments, workers, stop, observe)?;
         let mut compared = Vec::new();
         for (experiment, recorded, drawn) in &self.splits {

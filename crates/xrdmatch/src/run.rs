@@ -3,6 +3,7 @@
 //! | path | what it is |
 //! | --- | --- |
 //! | `manifest.json` | configuration, fingerprints of data and splits, program version; written once |
+//! | `encoder.safetensors`, `encoder.json` | the run's encoder, and what it was learnt from; where the settings ask for one |
 //! | `lock` | held by the process that writes |
 //! | `exp_NNN/split.json` | the names of the rows in each role |
 //! | `exp_NNN/log.txt` | per epoch, in the form of the published logs |
@@ -17,6 +18,7 @@
 //! events are first cut back to the length they had at that checkpoint.
 
 mod checkpoint;
+mod encoder;
 mod error;
 mod experiment;
 mod json;
@@ -39,6 +41,7 @@ use checkpoint::Checkpoints;
 
 pub use checkpoint::{Checkpoint, CheckpointChoice};
 
+pub use encoder::EncoderRecord;
 pub use error::RunError;
 pub use experiment::{Outcome, run_experiment};
 pub use log::log_entry;

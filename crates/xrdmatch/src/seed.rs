@@ -33,6 +33,14 @@ pub enum Purpose {
     Dropout = 9,
     /// The counts of a simulated measurement; the item is a hash of the pattern's name.
     CountingNoise = 10,
+    /// The weights of an encoder before the first step; the experiment is the encoder's number.
+    PretrainInitialization = 20,
+    /// The order in which an encoder visits its patterns; the step is the epoch.
+    PretrainOrder = 21,
+    /// The view of a pattern that an encoder learns from.
+    PretrainView = 22,
+    /// Dropout masks of an encoder.
+    PretrainDropout = 23,
 }
 
 /// The one number from which all randomness of a run follows.

@@ -111,7 +111,7 @@ impl Predict {
         let weights = read_weights(path, self.key.as_deref())?;
         let labels = Labels::Optional { classes: config.classes };
         let grid = Chunks::open(&self.data, labels, stated, 1)?.grid();
-        let model = Model::of_weights(config, grid, &weights)?;
+        let model = Model::of_weights(config, grid, None, &weights)?;
         Ok((model, format!("weights of {}", path.display())))
     }
 }

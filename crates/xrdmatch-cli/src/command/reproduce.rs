@@ -77,7 +77,7 @@ impl Reproduce {
         let mut workers = match self.jobs {
             Some(jobs) => Workers::of(usize::from(jobs).min(experiments), cores),
             None => {
-                let each = predicted_bytes(config, rerun.points())?;
+                let each = predicted_bytes(config, rerun.grid())?;
                 Workers::choose(experiments, cores, memory, each)
             }
         };

@@ -3,6 +3,7 @@
 mod audit;
 mod bad_input;
 mod baseline;
+mod compare;
 mod data;
 mod evaluate;
 mod explain;
@@ -12,8 +13,10 @@ mod fixture;
 mod help;
 mod import;
 mod interruption;
+mod pretrain;
 mod protocol;
 mod real_data;
+mod report;
 mod reproduce;
 mod screen;
 mod simulate;
