@@ -10,6 +10,9 @@ use crate::failure::Failure;
 
 /// Show settings, where each value comes from, and what presets there are.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  xrdmatch config show --preset paper\n  xrdmatch config presets"
+)]
 pub(crate) struct Config {
     #[command(subcommand)]
     command: ConfigCommand,

@@ -10,6 +10,9 @@ use crate::failure::Failure;
 
 /// Look at data files, merge and convert them, fetch the published ones.
 #[derive(Args)]
+#[command(
+    after_help = "Examples:\n  xrdmatch data info lbs.csv scan.xrdml structure.cif\n  xrdmatch data merge a.csv b.parquet -o all.parquet\n  xrdmatch data fetch --to data"
+)]
 pub(crate) struct Data {
     #[command(subcommand)]
     command: DataCommand,
