@@ -192,7 +192,6 @@ struct Published {
     stride: usize,
     root: bool,
     model: String,
-    trees: usize,
     macro_f1: f64,
     auc: f64,
 }
@@ -238,7 +237,10 @@ fn baselines_on_the_published_splits_are_within_001_of_scikit_learn() {
     let splits: Splits = serde_json::from_str(&fs::read_to_string(splits).unwrap()).unwrap();
     let expected: Vec<Published> =
         serde_json::from_str(include_str!("golden/baseline/published.json")).unwrap();
-    for Published { sigma, stride, root, model, trees, macro_f1, auc } in expected {
+    // Of forests this would be one seed of ours beside one of scikit-learn's: chance has too large a
+    // part in it. They are judged over many seeds, above.
+    let expected = expected.into_iter().filter(|p| !["forest", "extra"].contains(&&*p.model));
+    for Published { sigma, stride, root, model, macro_f1, auc } in expected {
         let blur = blur(sigma, stride, root);
         let predictions: Vec<_> = splits
             .experiments
@@ -253,20 +255,9 @@ fn baselines_on_the_published_splits_are_within_001_of_scikit_learn() {
                 let (training, labelled) = pick(&split.labeled);
                 let (evaluation, judged) = pick(&split.evaluation);
                 let labels: Vec<u8> = labelled.iter().map(|s| s.truth.unwrap()).collect();
-                let seed = split.experiment;
-                let forest = |kind| {
-                    Baseline::Forest(ForestSettings {
-                        kind,
-                        seed,
-                        trees,
-                        ..ForestSettings::default()
-                    })
-                };
                 let baseline = match model.as_str() {
                     "logistic" => Baseline::Logistic(LogisticSettings::default()),
                     "svm" => Baseline::Svm(SvmSettings::default()),
-                    "forest" => forest(ForestKind::RandomForest),
-                    "extra" => forest(ForestKind::ExtraTrees),
                     _ => Baseline::Neighbours(NeighbourSettings::default()),
                 };
                 let fitted = baseline.fit(&training, &labels).unwrap();
@@ -282,14 +273,8 @@ fn baselines_on_the_published_splits_are_within_001_of_scikit_learn() {
         println!(
             "{model} σ={sigma}: F1 {found_f1:.4} ({macro_f1:.4}), AUC {found_auc:.4} ({auc:.4})"
         );
-        // What has one optimum agrees but for rows on the very border of a decision. Of forests
-        // these are one seed of ours and one of scikit-learn's, which differ by more than 0.01 when
-        // both are scikit-learn's: they are judged over many seeds below.
-        let tolerance = match model.as_str() {
-            "logistic" | "svm" => 1e-3,
-            "forest" | "extra" => continue,
-            _ => 0.01,
-        };
+        // What has one optimum agrees but for rows on the very border of a decision.
+        let tolerance = if matches!(model.as_str(), "logistic" | "svm") { 1e-3 } else { 0.01 };
         assert!((found_f1 - macro_f1).abs() < tolerance, "{model}: F1 {found_f1}, not {macro_f1}");
         assert!((found_auc - auc).abs() < tolerance, "{model}: AUC {found_auc}, not {auc}");
     }
