@@ -178,7 +178,6 @@ impl Units {
         let deviations: Vec<f64> = squares.iter().map(|square| square.sqrt()).collect();
         let mean = deviations.iter().sum::<f64>() / deviations.len().max(1) as f64;
         let least = (0.1 * mean).max(LEAST_UNIT);
-        #[expect(clippy::cast_possible_truncation, reason = "as precise as the features")]
         Self {
             means: means.iter().map(|mean| *mean as f32).collect(),
             units: deviations.iter().map(|deviation| deviation.max(least) as f32).collect(),

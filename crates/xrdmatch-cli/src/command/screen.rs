@@ -262,6 +262,9 @@ impl Screen {
     }
 }
 
+/// AUC up to which a hundred rows cannot tell models from chance (0.5).
+const HARDLY_BETTER: f64 = 0.6;
+
 fn summary(found: &Screening) -> String {
     let mut text = String::new();
     let calibration = &found.calibration;
@@ -280,9 +283,9 @@ fn summary(found: &Screening) -> String {
             number(calibration.error_after),
         ));
     }
-    if calibration.reverses {
+    if calibration.reverses || calibration.auc.is_some_and(|auc| auc < HARDLY_BETTER) {
         text.push_str(
-            "  WARNING: on labelled rows the models rank no better than chance; do not believe this ranking\n",
+            "  WARNING: on labelled rows the models rank hardly better than chance; do not rely on this ranking\n",
         );
     }
     let prior = &found.prior;
