@@ -4,6 +4,8 @@
 //! crates, documentation tests, and the check of dependencies. What it needs and does not find it
 //! installs or, for tests that need data, says loudly that they did not run.
 
+mod browser;
+
 use std::env;
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -16,10 +18,11 @@ Runs every check, or only the steps named:
   lint     cargo clippy with warnings as errors
   test     the tests of all crates
   doc      documentation tests, and the documentation itself with warnings as errors
+  browser  the report in a real browser (needs Node and Chromium; says NOT RUN without)
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)";
 
 /// A step by name: the commands it runs.
-const STEPS: [(&str, &[&[&str]]); 5] = [
+const STEPS: [(&str, &[&[&str]]); 6] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
@@ -28,6 +31,14 @@ const STEPS: [(&str, &[&[&str]]); 5] = [
         &[
             &["test", "--workspace", "--doc", "--quiet"],
             &["doc", "--workspace", "--no-deps", "--quiet"],
+        ],
+    ),
+    // What is built here, `browser::passes` then runs.
+    (
+        "browser",
+        &[
+            &["build", "--package", "xrdmatch-cli", "--quiet"],
+            &["build", "--package", "xrdmatch-report", "--example", "synthetic_run", "--quiet"],
         ],
     ),
     ("deny", &[&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]]),
@@ -51,9 +62,10 @@ fn main() -> ExitCode {
         }
         let began = Instant::now();
         eprintln!("== {name}");
-        let passed = (name != "deny" || have_deny())
-            && commands.iter().all(|command| cargo(command))
-            && (name != "deny" || advisories());
+        let built =
+            (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
+        let passed =
+            built && (name != "browser" || browser::passes()) && (name != "deny" || advisories());
         eprintln!(
             "== {name}: {} in {:.0} s",
             if passed { "passed" } else { "FAILED" },

@@ -13,6 +13,7 @@ mod kernels;
 mod matrix;
 mod network;
 mod optimizer;
+mod precision;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
 mod tensors;
@@ -28,4 +29,5 @@ pub use kernels::isa::InstructionsError;
 pub use matrix::Matrix;
 pub use network::{Mode, Network, Stream, Weights};
 pub use optimizer::{AdamW, Decay};
+pub use precision::Precision;
 pub use tensors::{LoadError, Mismatch, Tensor, Tensors};

@@ -12,6 +12,7 @@ mod export;
 mod import;
 mod predict;
 mod protocol;
+mod report;
 mod reproduce;
 mod runs;
 mod screen;
@@ -39,6 +40,7 @@ pub(crate) enum Command {
     Screen(screen::Screen),
     Explain(explain::Explain),
     Suggest(suggest::Suggest),
+    Report(report::Report),
     Runs(runs::Runs),
     Simulate(Box<simulate::Simulate>),
     Import(Box<import::Import>),
@@ -61,6 +63,7 @@ impl Command {
             Self::Screen(command) => command.run(),
             Self::Explain(command) => command.run(),
             Self::Suggest(command) => command.run(),
+            Self::Report(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Import(command) => command.run(),

@@ -92,7 +92,7 @@ pub fn audit_observed(
     table::check(tables, settings)?;
     // A marker is no intensity: all else is judged without it.
     let markers = columns::markers(tables);
-    let columns: Vec<usize> = markers.iter().map(|(column, _)| *column).collect();
+    let columns: Vec<usize> = markers.iter().map(|marker| marker.column).collect();
     // Without markers nothing is copied, which matters with a million patterns.
     let patterns = if columns.is_empty() { Vec::new() } else { table::without(tables, &columns) };
     let rows: Vec<Vec<Row<'_>>> = tables

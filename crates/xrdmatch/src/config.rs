@@ -5,7 +5,7 @@
 
 mod layers;
 
-use convnet::{AdamW, Architecture, Decay, Initialization};
+use convnet::{AdamW, Architecture, Decay, Initialization, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, AugmentationError, Preparation};
@@ -76,6 +76,8 @@ pub struct NetworkSettings {
     pub architecture: ArchitectureChoice,
     /// How weights are drawn before the first step.
     pub initialization: Initialization,
+    /// What convolutions and linear layers multiply: `f32`, or `bf16`, which is faster and coarser.
+    pub precision: Precision,
 }
 
 impl Default for NetworkSettings {
@@ -83,6 +85,7 @@ impl Default for NetworkSettings {
         Self {
             architecture: ArchitectureChoice::Preset("paper".to_owned()),
             initialization: Initialization::Xavier,
+            precision: Precision::F32,
         }
     }
 }

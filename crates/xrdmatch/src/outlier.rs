@@ -3,8 +3,9 @@
 //! Three measures, each larger the stranger a pattern is:
 //! - the distance to its `k`-th nearest neighbour among patterns the models were trained with, one
 //!   less the cosine of blurred patterns: strange to the eye;
-//! - the same of what enters the network's last layer, scaled to length one (Sun et al., ICML 2022,
-//!   arXiv:2204.06507): strange to the network;
+//! - the same in what enters the network's last layer (Sun et al., ICML 2022, arXiv:2204.06507), with
+//!   every feature in units of its standard deviation: strange to the network. The features keep
+//!   their length, unlike there: it is what tells a glass from a crystal;
 //! - the energy `−ln Σ exp(logit)` (Liu et al., NeurIPS 2020, arXiv:2010.03759): no class claims it.
 //!
 //! Each is put on one scale by patterns that were held out, `(x − median)/(q₉₀ − median)`, and the
@@ -78,7 +79,7 @@ pub enum OutlierError {
 pub struct Evidence {
     /// Blurred patterns, of length one.
     pub patterns: Rows,
-    /// What enters the network's last layer, scaled to length one.
+    /// What enters the network's last layer, as it is.
     pub features: Rows,
     /// `−ln Σ exp(logit)`.
     pub energies: Vec<f64>,
@@ -92,6 +93,16 @@ pub struct Rows {
 }
 
 impl Rows {
+    /// Rows as they are.
+    ///
+    /// # Panics
+    /// If the values do not make rows of this width.
+    #[must_use]
+    pub fn new(width: usize, values: Vec<f32>) -> Self {
+        assert!(width > 0 && values.len().is_multiple_of(width), "rows of {width} numbers");
+        Self { width, values }
+    }
+
     /// Rows scaled to length one; a row of zeros stays one.
     ///
     /// # Panics
@@ -116,18 +127,67 @@ impl Rows {
         &self.values[row * self.width..(row + 1) * self.width]
     }
 
-    /// One less the cosine with the `k`-th nearest of these rows.
+    /// One less the cosine with the `k`-th nearest of these rows, all of length one.
+    fn angle(&self, row: &[f32], k: usize) -> f64 {
+        f64::from(smallest(k, self.rows().map(|other| 1.0 - dot(other, row)))).max(0.0)
+    }
+
+    /// The distance to the `k`-th nearest of these rows.
     fn distance(&self, row: &[f32], k: usize) -> f64 {
-        let mut nearest = vec![f32::NEG_INFINITY; k];
-        for other in self.rows() {
-            let cosine = dot(other, row);
-            if cosine > nearest[k - 1] {
-                let place = nearest.partition_point(|known| *known >= cosine);
-                nearest.insert(place, cosine);
-                nearest.truncate(k);
+        let square =
+            |other: &[f32]| other.iter().zip(row).map(|(a, b)| (a - b) * (a - b)).sum::<f32>();
+        f64::from(smallest(k, self.rows().map(square))).sqrt()
+    }
+}
+
+/// The `k`-th smallest of some numbers; infinite with fewer.
+fn smallest(k: usize, numbers: impl Iterator<Item = f32>) -> f32 {
+    let mut least = vec![f32::INFINITY; k];
+    for number in numbers {
+        if number < least[k - 1] {
+            let place = least.partition_point(|known| *known <= number);
+            least.insert(place, number);
+            least.truncate(k);
+        }
+    }
+    least[k - 1]
+}
+
+/// Mean and unit of each feature.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Units {
+    means: Vec<f32>,
+    units: Vec<f32>,
+}
+
+impl Units {
+    /// Standard deviations; features that hardly vary are taken as a tenth of the others' mean, so
+    /// that one which is dead on all of these rows does not outweigh the rest on the next.
+    fn of(rows: &Rows) -> Self {
+        let count = rows.rows().len().max(1) as f64;
+        let mut means = vec![0.0f64; rows.width];
+        let mut squares = vec![0.0f64; rows.width];
+        for row in rows.rows() {
+            means.iter_mut().zip(row).for_each(|(mean, x)| *mean += f64::from(*x) / count);
+        }
+        for row in rows.rows() {
+            for ((square, mean), x) in squares.iter_mut().zip(&means).zip(row) {
+                *square += (f64::from(*x) - mean).powi(2) / count;
             }
         }
-        f64::from(1.0 - nearest[k - 1]).max(0.0)
+        let deviations: Vec<f64> = squares.iter().map(|square| square.sqrt()).collect();
+        let mean = deviations.iter().sum::<f64>() / deviations.len().max(1) as f64;
+        let least = (0.1 * mean).max(LEAST_UNIT);
+        #[expect(clippy::cast_possible_truncation, reason = "as precise as the features")]
+        Self {
+            means: means.iter().map(|mean| *mean as f32).collect(),
+            units: deviations.iter().map(|deviation| deviation.max(least) as f32).collect(),
+        }
+    }
+
+    fn apply(&self, row: &[f32]) -> Vec<f32> {
+        let scaled = row.iter().zip(&self.means).zip(&self.units);
+        scaled.map(|((x, mean), unit)| (x - mean) / unit).collect()
     }
 }
 
@@ -160,6 +220,7 @@ impl Evidence {
 #[derive(Debug, Clone)]
 pub struct Detector {
     reference: Evidence,
+    units: Units,
     neighbour: usize,
     scales: [Scale; 3],
     threshold: f64,
@@ -190,7 +251,7 @@ impl Detector {
     /// # Errors
     /// [`OutlierError`].
     pub fn fit(
-        reference: Evidence,
+        mut reference: Evidence,
         held_out: &Evidence,
         settings: &OutlierSettings,
     ) -> Result<Self, OutlierError> {
@@ -213,8 +274,12 @@ impl Detector {
             let needed = 2 * ((1.0 / rate - 1e-9).ceil() as usize - 1).max(1);
             return Err(OutlierError::TooFewHeldOut { rate, needed, found: held_out.len() });
         }
+        let units = Units::of(&reference.features);
+        let scaled = reference.features.rows().flat_map(|row| units.apply(row)).collect();
+        reference.features = Rows::new(reference.features.width.max(1), scaled);
         let mut detector = Self {
             reference,
+            units,
             neighbour,
             scales: [Scale { median: 0.0, unit: 1.0 }; 3],
             threshold: f64::INFINITY,
@@ -235,8 +300,8 @@ impl Detector {
     fn measures(&self, evidence: &Evidence, row: usize) -> [f64; 3] {
         let k = self.neighbour;
         [
-            self.reference.patterns.distance(evidence.patterns.row(row), k),
-            self.reference.features.distance(evidence.features.row(row), k),
+            self.reference.patterns.angle(evidence.patterns.row(row), k),
+            self.reference.features.distance(&self.units.apply(evidence.features.row(row)), k),
             evidence.energies[row],
         ]
     }

@@ -175,11 +175,12 @@ impl<'a> Trainer<'a> {
             views,
             Place { seed, experiment },
         );
-        let network = CpuNetwork::new(
+        let network = CpuNetwork::with_precision(
             config.architecture()?,
             inputs.width(),
             config.network.initialization,
             seed.number(Purpose::Initialization, experiment, 0, 0),
+            config.network.precision,
         )?;
         Ok(Self {
             thresholds: config
@@ -236,8 +237,7 @@ impl<'a> Trainer<'a> {
         let (batch, thresholds) = (&self.batch, &mut self.thresholds);
         let signals = [&batch.labeled, &batch.weak, &batch.strong];
         let encoded = self.inputs.encoder().map(|encoder| signals.map(|each| encoder.encode(each)));
-        let [labeled, weak, strong] =
-            encoded.as_ref().map_or(signals, |encoded| encoded.each_ref());
+        let [labeled, weak, strong] = encoded.as_ref().map_or(signals, <[_; 3]>::each_ref);
         let dropout = |pass| config.seed.number(Purpose::Dropout, experiment, step, pass);
         let train = |pass| Mode::Train { dropout_seed: dropout(pass) };
         let mut streams = vec![Stream { signals: labeled, mode: train(0), gradient: true }];
@@ -417,7 +417,8 @@ pub fn predicted_bytes(config: &Config, grid: Grid) -> Result<usize, TrainError>
     if config.objective.uses_unlabeled() {
         streams.extend([config.batch.unlabeled; 2]);
     }
-    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams)?)
+    let precision = config.network.precision;
+    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams, precision)?)
 }
 
 /// A network with given weights, for prediction from inputs of `width` numbers.
@@ -429,7 +430,9 @@ pub fn network_for_inference(
     width: usize,
     weights: &Tensors,
 ) -> Result<Box<dyn Network>, TrainError> {
-    let mut network = CpuNetwork::new(config.architecture()?, width, Initialization::Xavier, 0)?;
+    let (architecture, precision) = (config.architecture()?, config.network.precision);
+    let start = Initialization::Xavier;
+    let mut network = CpuNetwork::with_precision(architecture, width, start, 0, precision)?;
     network.load(weights)?;
     Ok(Box::new(network))
 }

@@ -143,6 +143,26 @@ fn what_is_wrong_with_the_published_file_is_found_unaided() {
     assert_eq!(serde_json::from_str::<Audit>(&json).unwrap(), found);
 }
 
+#[test]
+fn a_marker_of_the_labelled_table_is_found_beside_a_large_pool_without_one() {
+    let mut rows = clean(5, 60, 400);
+    for row in rows.iter_mut().filter(|row| row.label.is_some()) {
+        row.indices.push(4500);
+        row.values.push(if row.label == Some(0) { 1e-5 } else { 2e-5 });
+    }
+    let (labelled, unlabelled) = rows.split_at(60);
+    let found = audited(&[("labelled", labelled), ("unlabelled", unlabelled)], 4501).unwrap();
+    let alarms: Vec<&Finding> = found.alarms().collect();
+    assert!(
+        matches!(
+            alarms[..],
+            [Finding::MarkerColumn { column: 4500, occupied, auc: Some(auc), .. }]
+                if *occupied == 1.0 && *auc > 0.999
+        ),
+        "{alarms:?}"
+    );
+}
+
 /// Rows like the real ones, in which the classes differ by where some peaks tend to be, and by
 /// nothing else.
 fn clean(seed: u64, labelled: usize, unlabelled: usize) -> Vec<Owned> {

@@ -94,6 +94,9 @@ impl Explain {
     }
 }
 
+/// Log-odds that are as good as none: 0.1 moves a probability by 2.5 % at most.
+const HARDLY: f64 = 0.1;
+
 /// Peaks that speak against the prediction and are shown beside the others.
 const AGAINST: usize = 3;
 
@@ -104,6 +107,11 @@ fn text(found: &Explanation) -> String {
         "{}{label}: {predicted}; log-odds of superionic {:+.3} ± {:.3} over {} members (empty pattern {:+.3})\n",
         found.sample, found.log_odds, found.spread, found.members, found.baseline
     );
+    if (found.log_odds - found.baseline).abs() < HARDLY {
+        text.push_str(
+            "WARNING: the pattern hardly moves the models; they say nearly the same of an empty one\n",
+        );
+    }
     let sign = found.log_odds.signum();
     let header = format!(
         "\n{:>8}  {:>8}  {:>6}  {:>16}  {:>7}  {:>9}  hkl\n",

@@ -94,6 +94,10 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N")]
     labeled_per_class: Option<usize>,
 
+    /// What convolutions and linear layers multiply
+    #[arg(long)]
+    precision: Option<PrecisionName>,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -133,6 +137,16 @@ struct Summary<'a> {
     summary: &'a RunSummary,
     /// Classical models on the same splits.
     baselines: Option<&'a Yardstick>,
+}
+
+/// The precisions by name.
+#[derive(Clone, Copy, ValueEnum)]
+enum PrecisionName {
+    /// Single precision, the default
+    F32,
+    /// Operands of 8 significant bits, sums in single precision: faster where the processor has
+    /// such instructions (AMX, AVX512-BF16), slower elsewhere, and never bit for bit the same
+    Bf16,
 }
 
 impl Train {
@@ -247,6 +261,10 @@ impl Train {
         }
         if let Some(kind) = self.split.and_then(|kind| kind.to_possible_value()) {
             layers.set("split.kind", &format!("\"{}\"", kind.get_name()), "--split")?;
+        }
+        if let Some(precision) = self.precision.and_then(|name| name.to_possible_value()) {
+            let value = format!("\"{}\"", precision.get_name());
+            layers.set("network.precision", &value, "--precision")?;
         }
         if let Some(count) = self.labeled_per_class {
             layers.set("split.labeled_per_class", &format!("[{count}]"), "--labeled-per-class")?;

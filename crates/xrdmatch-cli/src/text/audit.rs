@@ -2,6 +2,11 @@
 
 use xrdmatch::audit::{Audit, Reported, Severity};
 
+/// The most findings of one kind that are shown as notes,
+const NOTES: usize = 8;
+/// and as warnings or alarms.
+const OTHERS: usize = 40;
+
 /// Findings in groups of one severity and kind, each verdict said once with all it is about.
 pub(crate) fn audit(audit: &Audit) -> String {
     let mut text = String::new();
@@ -25,8 +30,10 @@ pub(crate) fn audit(audit: &Audit) -> String {
         let kind = head.finding.kind().replace('_', " ");
         let count = if group.len() > 1 { format!(" ({})", group.len()) } else { String::new() };
         text.push_str(&format!("{severity:<8} {kind}{count}\n"));
+        let shown = if head.severity == Severity::Note { NOTES } else { OTHERS };
+        let beyond = group.len().saturating_sub(shown);
         let mut said: Vec<(&str, Vec<String>)> = Vec::new();
-        for reported in group {
+        for reported in group.into_iter().take(shown) {
             let subject = reported.finding.subject();
             match said.iter_mut().find(|(verdict, _)| *verdict == reported.verdict) {
                 Some((_, subjects)) => subjects.push(subject),
@@ -39,10 +46,13 @@ pub(crate) fn audit(audit: &Audit) -> String {
             }
             text.push_str(&wrapped(verdict, 11, 98));
         }
+        if beyond > 0 {
+            text.push_str(&format!("         … and {beyond} more, which --json lists\n"));
+        }
         text.push('\n');
     }
     for (kind, count) in &audit.left_out {
-        text.push_str(&format!("{count} more findings of kind `{kind}` are not listed\n"));
+        text.push_str(&format!("{count} more findings of kind `{kind}` are beyond --listed\n"));
     }
     let of = |severity| audit.findings.iter().filter(|found| found.severity == severity).count();
     text.push_str(&format!(

@@ -32,6 +32,11 @@ fn planted_defects_are_alarms_and_strict_exits_1() {
     assert!(text.contains("ALARM    marker column"), "{text}");
     assert!(text.contains(&format!("- v{POINTS}")) && text.contains("drop it"), "{text}");
     assert!(text.contains("254 rows: 1 alarms"), "{text}");
+    // The marker is the labelled file's alone, however large the pool.
+    let pool: String = fixture.read("ulbs.csv").replace(",0.00001\n", ",0\n");
+    fixture.write("pool.csv", &pool);
+    let text = stdout(&fixture.ok(&["audit", "lbs.csv", "pool.csv"]));
+    assert!(text.contains("marker column") && text.contains("254 rows: 1 alarms"), "{text}");
     fixture.ok(&["audit", "lbs.csv", "ulbs.csv"]);
 }
 

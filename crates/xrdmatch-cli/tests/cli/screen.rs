@@ -1,6 +1,7 @@
 //! Screening: every pattern judged, ranked, in parts or whole.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -243,10 +244,11 @@ fn runs_that_do_not_go_together_or_are_not_finished_are_refused() {
     assert!(text.contains("contents have changed") && text.contains("--labeled"), "{text}");
     fixture.write("moved.csv", &labeled);
     fixture.ok(&screen(&["r", "--labeled", "moved.csv"]));
-    let weights = fixture.files("r/exp_001").into_iter().find(|path| {
-        path.ends_with("average.safetensors") || path.ends_with("weights.safetensors")
-    });
-    std::fs::write(weights.expect("weights"), "damaged").expect("written");
+    let is_tensors =
+        |path: &&PathBuf| path.extension().is_some_and(|ending| ending == "safetensors");
+    for path in fixture.files("r/exp_001").iter().filter(is_tensors) {
+        std::fs::write(path, "damaged").expect("written");
+    }
     fixture.fails(4, &screen(&["r", "--labeled", "moved.csv"]));
 }
 

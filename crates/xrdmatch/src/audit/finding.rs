@@ -46,7 +46,7 @@ pub enum Finding {
     MarkerColumn {
         /// Column.
         column: usize,
-        /// Share of rows in which it is not 0.
+        /// Share of rows in which it is not 0, in the tables in which it is a marker.
         occupied: f64,
         /// Its values with their numbers of labelled rows of class 0, of class 1 and unlabelled.
         values: Vec<(f32, [usize; 3])>,

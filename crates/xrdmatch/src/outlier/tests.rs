@@ -44,7 +44,7 @@ fn evidence(patterns: &[(Vec<u16>, Vec<f32>)]) -> Evidence {
         .collect();
     Evidence {
         patterns: Rows::unit(prints.width(), prints.rows().flatten().copied().collect()),
-        features: Rows::unit(16, features),
+        features: Rows::new(16, features),
         energies: Evidence::energies(&logits, 2),
     }
 }
@@ -101,10 +101,16 @@ fn a_rate_takes_enough_held_out_patterns() {
 #[test]
 fn the_distance_is_that_to_the_kth_nearest() {
     let rows = Rows::unit(2, vec![1.0, 0.0, 0.0, 1.0, 3.0, 4.0]);
-    let distance = |k| rows.distance(&[1.0, 0.0], k);
+    let distance = |k| rows.angle(&[1.0, 0.0], k);
     assert!((distance(1) - 0.0).abs() < 1e-6);
     assert!((distance(2) - 0.4).abs() < 1e-6);
     assert!((distance(3) - 1.0).abs() < 1e-6);
+    let plain = Rows::new(2, vec![1.0, 0.0, 3.0, 4.0]);
+    assert!((plain.distance(&[0.0, 0.0], 1) - 1.0).abs() < 1e-6);
+    assert!((plain.distance(&[0.0, 0.0], 2) - 5.0).abs() < 1e-6);
+    assert_eq!(plain.distance(&[0.0, 0.0], 3), f64::INFINITY);
+    let units = Units::of(&plain);
+    assert_eq!(units.apply(&[1.0, 0.0]), [-1.0, -1.0]);
     assert_eq!(Rows::unit(2, vec![0.0, 0.0]).rows().next(), Some(&[0.0f32, 0.0][..]));
 }
 

@@ -146,7 +146,10 @@ impl Maps {
         let summary = summarise(out_of_bag, &outcomes, method, fitted.as_ref(), positives, seed);
         let (best, pool_share) = map(fitted)?;
 
-        let groups = Strata::Class.groups(outcomes.truth());
+        // Where the pool is taken to have the labelled rows' share of positives, that share is an
+        // estimate too, and is drawn anew with the rows.
+        let strata = if choice == PriorChoice::Labelled { Strata::None } else { Strata::Class };
+        let groups = strata.groups(outcomes.truth());
         let mut refits = Vec::new();
         let mut shares = Vec::new();
         let mut resample = outcomes.clone();
@@ -160,6 +163,9 @@ impl Maps {
                 .map(&mut draw)
                 .collect();
             resample.resample(&outcomes, &rows);
+            if resample.truth().iter().all(|class| *class == resample.truth()[0]) {
+                continue;
+            }
             let (refit, share) = map(fit(&resample).map_err(failed)?)?;
             refits.push(refit);
             shares.push(share);

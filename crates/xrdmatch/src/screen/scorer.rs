@@ -138,7 +138,7 @@ impl Screener {
                         patterns.width(),
                         patterns.rows().flatten().copied().collect(),
                     ),
-                    features: Rows::unit(features.cols(), features.as_slice().to_vec()),
+                    features: Rows::new(features.cols(), features.as_slice().to_vec()),
                     energies: Evidence::energies(logits.as_slice(), logits.cols()),
                 })
             }

@@ -68,7 +68,7 @@ fn counts_of_few_are_exact_and_of_many_nearly_so() {
         normal.add(p, false);
     }
     for k in [100, 130, 140, 150, 170] {
-        assert!((exact.at_most(k) - normal.at_most(k)).abs() < 2e-3, "{k}");
+        assert!((exact.at_most(k) - normal.at_most(k)).abs() < 5e-3, "{k}");
     }
 }
 
