@@ -62,10 +62,10 @@ fn main() -> ExitCode {
         }
         let began = Instant::now();
         eprintln!("== {name}");
-        let built = (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
-        let passed = built
-            && (name != "browser" || browser::passes())
-            && (name != "deny" || advisories());
+        let built =
+            (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
+        let passed =
+            built && (name != "browser" || browser::passes()) && (name != "deny" || advisories());
         eprintln!(
             "== {name}: {} in {:.0} s",
             if passed { "passed" } else { "FAILED" },

@@ -58,7 +58,16 @@ fn the_page_holds_every_section_and_asks_nothing_of_other_hosts() {
         .with_candidates(candidates, None, records.dataset())
         .expect("candidates");
     let html = page::write(&view);
-    for id in ["summary", "data", "ranking", "compounds", "baselines", "training", "settings", "candidates"] {
+    for id in [
+        "summary",
+        "data",
+        "ranking",
+        "compounds",
+        "baselines",
+        "training",
+        "settings",
+        "candidates",
+    ] {
         assert!(html.contains(&format!("<section id=\"{id}\"")), "{id}");
     }
     assert!(html.contains("optimistic"), "a best epoch is called what it is");
@@ -109,7 +118,9 @@ fn every_figure_is_written_as_svg_and_png() {
     for path in written {
         let bytes = std::fs::read(&path).expect("a file");
         match path.extension().and_then(|ending| ending.to_str()) {
-            Some("png") => assert!(bytes.starts_with(b"\x89PNG\r\n") && bytes.len() > 5000, "{path:?}"),
+            Some("png") => {
+                assert!(bytes.starts_with(b"\x89PNG\r\n") && bytes.len() > 5000, "{path:?}")
+            }
             _ => assert!(bytes.starts_with(b"<svg ") && bytes.ends_with(b"</svg>"), "{path:?}"),
         }
     }
@@ -124,7 +135,11 @@ fn what_is_incomplete_or_gone_is_said_and_no_error() {
     assert!(matches!(&records.labeled, Labeled::Absent(why) if why.contains("no longer there")));
     let view = View::of(&[records], &settings()).expect("a view");
     let run = &view.runs[0];
-    assert!(run.warnings.iter().any(|warning| warning.starts_with("1 of 3 experiments")), "{:?}", run.warnings);
+    assert!(
+        run.warnings.iter().any(|warning| warning.starts_with("1 of 3 experiments")),
+        "{:?}",
+        run.warnings
+    );
     assert!(run.baselines.is_none() && run.data.note.contains("no longer there"));
     let compounds = run.compounds.as_ref().expect("still judged");
     assert!(compounds.chart.is_none() && compounds.note.is_some());

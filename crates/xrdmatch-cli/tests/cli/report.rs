@@ -22,8 +22,12 @@ fn candidates_are_shown_with_their_patterns() {
     let fixture = Fixture::new();
     fixture.ok(&fixture.train("r", &[]));
     fixture.write("c.csv", "name,probability\nu3,0.9\nu4,0.2\n");
-    fixture.write("e.json", r#"{"sample":"u3","reasons":[{"two_theta":1.5,"attribution":0.4,"named":true}]}"#);
-    let arguments = ["report", "r", "--no-baselines", "--replicates", "60", "--candidates", "c.csv"];
+    fixture.write(
+        "e.json",
+        r#"{"sample":"u3","reasons":[{"two_theta":1.5,"attribution":0.4,"named":true}]}"#,
+    );
+    let arguments =
+        ["report", "r", "--no-baselines", "--replicates", "60", "--candidates", "c.csv"];
     let output = fixture.ok(&[&arguments[..], &["--explanations", "e.json"]].concat());
     assert!(stderr(&output).contains("1 candidates explained"), "{}", stderr(&output));
     let html = fixture.read("report.html");
@@ -40,7 +44,11 @@ fn what_cannot_be_reported_is_said_with_what_to_do() {
     assert!(said.contains("line 2") && said.contains("`probability`"), "{said}");
     fixture.write("c.parquet", "");
     assert!(fixture.fails(3, &["report", "r", "--candidates", "c.parquet"]).contains("hint:"));
-    assert!(fixture.fails(3, &["report", "r", "--no-baselines", "-o", "no/such/place.html"]).contains("place.html"));
+    assert!(
+        fixture
+            .fails(3, &["report", "r", "--no-baselines", "-o", "no/such/place.html"])
+            .contains("place.html")
+    );
     std::fs::write(fixture.path("r/exp_000/events.jsonl"), "{}\n").expect("written");
     assert!(fixture.fails(3, &["report", "r"]).contains("line 1"));
 }
