@@ -213,12 +213,11 @@ impl Candidates {
                 line: error.line(),
                 reason: error.to_string(),
             })?;
-            let strongest =
-                found
-                    .reasons
-                    .iter()
-                    .map(|reason| reason.attribution)
-                    .fold(0.0, |a, b| if f64::abs(b) > f64::abs(a) { b } else { a });
+            let strongest = found
+                .reasons
+                .iter()
+                .map(|reason| reason.attribution)
+                .fold(0.0, |a, b| if f64::abs(b) > f64::abs(a) { b } else { a });
             let mut against: Vec<&Reason> = found
                 .reasons
                 .iter()
