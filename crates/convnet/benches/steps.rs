@@ -6,7 +6,8 @@
 use std::time::Instant;
 
 use convnet::{
-    AdamW, Architecture, CpuNetwork, Initialization, Matrix, Mode, Network, Stream, Weights,
+    AdamW, Architecture, CpuNetwork, Initialization, Matrix, Mode, Network, Precision, Stream,
+    Weights,
 };
 
 const LENGTH: usize = 4501;
@@ -17,14 +18,24 @@ fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|a| a != "--bench").collect();
     let name = arguments.first().map_or("paper", String::as_str);
     let repeats: usize = arguments.get(1).and_then(|r| r.parse().ok()).unwrap_or(5);
+    let precision = match arguments.get(2).map(String::as_str) {
+        Some("bf16") => Precision::Bf16,
+        _ => Precision::F32,
+    };
     let Some(architecture) = Architecture::preset(name) else {
         eprintln!("no architecture `{name}`; there are {}", Architecture::PRESETS.join(", "));
         std::process::exit(2);
     };
-    let mut network =
-        CpuNetwork::new(architecture.clone(), LENGTH, Initialization::Xavier, 1).expect("fits");
+    let mut network = CpuNetwork::with_precision(
+        architecture.clone(),
+        LENGTH,
+        Initialization::Xavier,
+        1,
+        precision,
+    )
+    .expect("fits");
     let predicted =
-        CpuNetwork::predicted_step_bytes(&architecture, LENGTH, &STREAMS).expect("fits");
+        CpuNetwork::predicted_step_bytes(&architecture, LENGTH, &STREAMS, precision).expect("fits");
     println!("{name}: predicted {} MB", predicted / 1_000_000);
     let batches = [signals(32), signals(96), signals(96)];
     let settings = AdamW { learning_rate: 3e-4, ..AdamW::default() };

@@ -17,7 +17,8 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use convnet::{
-    AdamW, Architecture, CpuNetwork, Initialization, Matrix, Mode, Network, Stream, Weights,
+    AdamW, Architecture, CpuNetwork, Initialization, Matrix, Mode, Network, Precision, Stream,
+    Weights,
 };
 
 const LENGTH: usize = 4501;
@@ -40,13 +41,15 @@ fn run(arguments: &[String]) -> Result<(), String> {
     };
     let architecture = Architecture::preset(architecture)
         .ok_or_else(|| format!("no architecture `{architecture}`"))?;
-    if precision != "f32" {
-        return Err(format!("no precision `{precision}`"));
-    }
+    let precision = match precision.as_str() {
+        "f32" => Precision::F32,
+        "bf16" => Precision::Bf16,
+        _ => return Err(format!("no precision `{precision}`")),
+    };
     let threads = threads.parse().map_err(|e| format!("threads `{threads}`: {e}"))?;
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let pool = pool.map_err(|e| e.to_string())?;
-    let mut worker = Worker::new(architecture)?;
+    let mut worker = Worker::new(architecture, precision)?;
     say("ready");
     for line in std::io::stdin().lock().lines() {
         let line = line.map_err(|e| e.to_string())?;
@@ -69,8 +72,9 @@ struct Worker {
 }
 
 impl Worker {
-    fn new(architecture: Architecture) -> Result<Self, String> {
-        let network = CpuNetwork::new(architecture, LENGTH, Initialization::Xavier, 1)
+    fn new(architecture: Architecture, precision: Precision) -> Result<Self, String> {
+        let start = Initialization::Xavier;
+        let network = CpuNetwork::with_precision(architecture, LENGTH, start, 1, precision)
             .map_err(|e| e.to_string())?;
         let batches = [LABELLED, UNLABELLED, UNLABELLED].map(sticks);
         Ok(Self { network, batches, steps: 0 })

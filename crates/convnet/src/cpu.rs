@@ -7,6 +7,7 @@
 mod backward;
 mod buffers;
 mod forward;
+pub(crate) mod inference;
 pub(crate) mod measure;
 mod parameters;
 mod plan;
@@ -21,7 +22,7 @@ use crate::kernels::memory::{Buffer, clear};
 use crate::optimizer::decimal;
 use crate::{
     AdamW, Architecture, ArchitectureError, Decay, Initialization, LoadError, Matrix, Mode,
-    Network, Stream, Tensors, Weights,
+    Network, Precision, Stream, Tensors, Weights,
 };
 use backward::{Backpass, Target, Workspace, backward};
 use buffers::{Scratch, Tape, predicted_bytes};
@@ -82,7 +83,21 @@ impl CpuNetwork {
         initialization: Initialization,
         seed: u64,
     ) -> Result<Self, ArchitectureError> {
-        Self::with_choice(architecture, input_length, initialization, seed, Choice::Cheapest)
+        Self::with_precision(architecture, input_length, initialization, seed, Precision::F32)
+    }
+
+    /// The same with products of this precision.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_precision(
+        architecture: Architecture,
+        input_length: usize,
+        initialization: Initialization,
+        seed: u64,
+        precision: Precision,
+    ) -> Result<Self, ArchitectureError> {
+        Self::with_choice(architecture, input_length, initialization, seed, precision.choice())
     }
 
     /// The same with one algorithm for all convolutions that it fits, for tests and benchmarks.
@@ -129,9 +144,10 @@ impl CpuNetwork {
         architecture: &Architecture,
         input_length: usize,
         stream_sizes: &[usize],
+        precision: Precision,
     ) -> Result<usize, ArchitectureError> {
         let streams: Vec<(usize, bool)> = stream_sizes.iter().map(|&size| (size, true)).collect();
-        Self::predicted_step_bytes(architecture, input_length, &streams)
+        Self::predicted_step_bytes(architecture, input_length, &streams, precision)
     }
 
     /// Memory in bytes of a network that learns from streams of so many rows, with a gradient or
@@ -143,8 +159,9 @@ impl CpuNetwork {
         architecture: &Architecture,
         input_length: usize,
         streams: &[(usize, bool)],
+        precision: Precision,
     ) -> Result<usize, ArchitectureError> {
-        let plan = Plan::new(architecture, input_length, Choice::Cheapest)?;
+        let plan = Plan::new(architecture, input_length, precision.choice())?;
         Ok(predicted_bytes(&plan, streams))
     }
 

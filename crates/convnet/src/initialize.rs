@@ -15,6 +15,9 @@ pub enum Initialization {
     Pytorch,
     /// Xavier on linear layers, PyTorch's default on convolutions.
     Paper,
+    /// All zero: for a network of a single linear layer, which learns from nothing; any other
+    /// would stay where it is.
+    Zero,
 }
 
 /// What is initialised: a convolution or a linear layer.
@@ -30,6 +33,7 @@ impl Initialization {
     /// Half-widths of the uniform distributions of a layer's weights and biases.
     pub(crate) fn bounds(self, kind: Kind, fan_in: usize, fan_out: usize) -> (f32, f32) {
         let xavier = match self {
+            Self::Zero => return (0.0, 0.0),
             Self::Xavier => true,
             Self::Pytorch => false,
             Self::Paper => kind == Kind::Linear,

@@ -3,7 +3,8 @@
 //! Reading order: [`simd`] are vectors, [`isa`] chooses their width when the program runs,
 //! [`product`] multiplies matrices in registers, [`fourier`] transforms vectors, [`rows`] is what
 //! happens to values on their way in and out. On these stand the maps of [`conv`]: [`spectral`]
-//! (with [`spectrum`] and [`taps`]), [`direct`] and [`dense`] (with [`stage`]).
+//! (with [`spectrum`] and [`taps`]), [`direct`] and [`dense`] (with [`stage`]); [`rounded`] are the
+//! same maps with operands of half the width.
 //!
 //! Letters: `B` samples of a batch, `L` points, `C` input and `D` output channels, `K` taps of a
 //! kernel. Activations lie as `(B, L, C)` — channels innermost, padded to whole panels of 32 — so
@@ -25,6 +26,7 @@ pub(crate) mod isa;
 pub(crate) mod memory;
 pub(crate) mod normalize;
 pub(crate) mod product;
+pub(crate) mod rounded;
 pub(crate) mod rows;
 pub(crate) mod simd;
 pub(crate) mod spectral;

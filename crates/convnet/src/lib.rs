@@ -13,12 +13,14 @@ mod kernels;
 mod matrix;
 mod network;
 mod optimizer;
+mod precision;
 #[cfg(any(test, feature = "reference"))]
 pub mod reference;
 mod tensors;
 
 pub use architecture::{Architecture, ArchitectureError, Layer, Shape};
 pub use cpu::CpuNetwork;
+pub use cpu::inference::{BlockTime, inference_times};
 pub use cpu::measure::{Ceiling, LayerTime, ceiling, layer_times};
 pub use cpu::single::{Convolution, ConvolutionPasses};
 pub use initialize::Initialization;
@@ -27,4 +29,5 @@ pub use kernels::isa::InstructionsError;
 pub use matrix::Matrix;
 pub use network::{Mode, Network, Stream, Weights};
 pub use optimizer::{AdamW, Decay};
+pub use precision::Precision;
 pub use tensors::{LoadError, Mismatch, Tensor, Tensors};

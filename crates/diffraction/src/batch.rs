@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::profile::{Profile, ProfileError, measured};
 use crate::simulate::{Recipe, SimulateError, simulate};
 use crate::structure::{StructureFileError, StructureReader};
 use crate::table::Row;
@@ -30,6 +31,51 @@ pub enum BatchError {
         /// Why not.
         source: SimulateError,
     },
+    /// The structure's pattern cannot be given line profiles.
+    #[error("{}, structure `{name}`: {source}", path.display())]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// The structure.
+        name: String,
+        /// Why not.
+        source: ProfileError,
+    },
+}
+
+impl BatchError {
+    /// The structure, where the file was read so far.
+    #[must_use]
+    pub fn structure(&self) -> Option<&str> {
+        match self {
+            Self::Read(_) => None,
+            Self::Simulate { name, .. } | Self::Profile { name, .. } => Some(name),
+        }
+    }
+}
+
+/// Changes a pattern by its name, for counting noise from the caller's random numbers.
+pub type Finish<'a> = &'a (dyn Fn(&str, &mut [f32]) + Sync);
+
+/// What is made of every structure of a batch.
+#[derive(Clone, Copy)]
+pub struct Simulation<'a> {
+    /// The physics; its range of angles should be the grid's.
+    pub recipe: &'a Recipe,
+    /// Line profiles on the grid in place of sticks. The strongest point of the lines is 1.
+    pub profile: Option<&'a Profile>,
+    /// The grid of the rows.
+    pub grid: &'a Grid,
+    /// What is done last to a pattern with profiles.
+    pub finish: Option<Finish<'a>>,
+}
+
+impl<'a> Simulation<'a> {
+    /// Sticks by a recipe.
+    #[must_use]
+    pub fn sticks(recipe: &'a Recipe, grid: &'a Grid) -> Self {
+        Self { recipe, profile: None, grid, finish: None }
+    }
 }
 
 /// What one structure of a batch became.
@@ -52,11 +98,10 @@ pub struct Outcome<'a> {
 /// Lines of JSON are streamed; other files are read whole, 512 at a time.
 pub fn simulate_files(
     paths: &[PathBuf],
-    recipe: &Recipe,
-    grid: &Grid,
+    simulation: &Simulation<'_>,
     accept: &mut dyn FnMut(Outcome<'_>) -> ControlFlow<()>,
 ) {
-    let batch = Batch { recipe, grid };
+    let batch = Batch { simulation };
     let mut files: Vec<&Path> = Vec::new();
     for path in paths {
         match StructureReader::open_lines(path) {
@@ -80,8 +125,7 @@ pub fn simulate_files(
 }
 
 struct Batch<'a> {
-    recipe: &'a Recipe,
-    grid: &'a Grid,
+    simulation: &'a Simulation<'a>,
 }
 
 impl Batch<'_> {
@@ -144,24 +188,40 @@ impl Batch<'_> {
     }
 
     fn row(&self, path: &Path, structure: &Structure, name: String) -> Result<Row, BatchError> {
-        let peaks = simulate(structure, self.recipe).map_err(|source| BatchError::Simulate {
-            path: path.to_path_buf(),
-            name: structure.name.clone(),
-            source,
-        })?;
+        let of = || (path.to_path_buf(), structure.name.clone());
         let mut row = Row {
             name,
             id: Some(structure.name.clone()).filter(|id| !id.is_empty()),
             formula: Some(structure.reduced_formula()),
             ..Row::default()
         };
-        self.recipe.placement.place(&peaks, self.grid, &mut row);
+        let Simulation { recipe, profile, grid, finish } = *self.simulation;
+        let Some(profile) = profile else {
+            let peaks = simulate(structure, recipe).map_err(|source| {
+                let (path, name) = of();
+                BatchError::Simulate { path, name, source }
+            })?;
+            recipe.placement.place(&peaks, grid, &mut row);
+            return Ok(row);
+        };
+        let pattern = measured(structure, recipe, profile, grid).map_err(|source| {
+            let (path, name) = of();
+            BatchError::Profile { path, name, source }
+        })?;
+        let mut intensities = pattern.intensities;
+        for intensity in &mut intensities {
+            *intensity /= 100.0;
+        }
+        if let Some(finish) = finish {
+            finish(&row.name, &mut intensities);
+        }
+        row.take(&intensities);
         Ok(row)
     }
 }
 
 /// A file's name without its extension, or extensions when it is compressed.
-fn stem(path: &Path) -> String {
+pub(crate) fn stem(path: &Path) -> String {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let name = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
     match name.rsplit_once('.') {
@@ -196,10 +256,14 @@ mod tests {
             write("last.vasp", POSCAR),
         ];
         let mut seen = Vec::new();
-        simulate_files(&paths, &Recipe::paper(), &Grid::published(), &mut |outcome| {
-            seen.push(outcome.row.map(|row| row.name).map_err(|e| e.to_string()));
-            ControlFlow::Continue(())
-        });
+        simulate_files(
+            &paths,
+            &Simulation::sticks(&Recipe::paper(), &Grid::published()),
+            &mut |outcome| {
+                seen.push(outcome.row.map(|row| row.name).map_err(|e| e.to_string()));
+                ControlFlow::Continue(())
+            },
+        );
         assert_eq!(seen.len(), 1204);
         assert_eq!(seen[0].as_deref(), Ok("first"));
         assert!(seen[1].as_ref().is_err_and(|e| e.contains("faulty.cif")));
@@ -210,16 +274,46 @@ mod tests {
     }
 
     #[test]
+    fn profiles_have_their_largest_point_at_one_and_are_finished_by_name() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let path = directory.path().join("salt.vasp");
+        fs::write(&path, POSCAR).expect("written");
+        let (recipe, profile) = (Recipe::physical(), Profile::default());
+        let grid = Grid::new(10.0, 0.02, 3001).expect("a grid");
+        let finish = |name: &str, pattern: &mut [f32]| {
+            assert_eq!(name, "salt");
+            pattern.iter_mut().for_each(|value| *value *= 2.0);
+        };
+        let simulation = Simulation {
+            recipe: &recipe,
+            profile: Some(&profile),
+            grid: &grid,
+            finish: Some(&finish),
+        };
+        let mut rows = Vec::new();
+        simulate_files(&[path], &simulation, &mut |outcome| {
+            rows.push(outcome.row.expect("a row"));
+            ControlFlow::Continue(())
+        });
+        let largest = rows[0].values.iter().copied().fold(0.0, f32::max);
+        assert!((largest - 2.0).abs() < 1e-6 && rows[0].indices.len() > 500);
+    }
+
+    #[test]
     fn breaking_ends_the_batch() {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("a.vasp");
         fs::write(&path, POSCAR).expect("written");
         let mut seen = 0;
         let paths = vec![path; 5];
-        simulate_files(&paths, &Recipe::paper(), &Grid::published(), &mut |_| {
-            seen += 1;
-            ControlFlow::Break(())
-        });
+        simulate_files(
+            &paths,
+            &Simulation::sticks(&Recipe::paper(), &Grid::published()),
+            &mut |_| {
+                seen += 1;
+                ControlFlow::Break(())
+            },
+        );
         assert_eq!(seen, 1);
     }
 

@@ -11,7 +11,10 @@
 pub mod batch;
 pub mod cif;
 mod element;
+pub mod files;
 mod grid;
+pub mod import;
+pub mod inspect;
 pub mod lattice;
 mod pattern;
 pub mod process;

@@ -43,6 +43,7 @@ mod wavelength;
 
 pub use form_factor::FormFactors;
 pub use peaks::{Peak, simulate};
+pub(crate) use place::value_text;
 pub use place::{Placement, published_text};
 pub use recipe::{DisplacementFactors, Recipe};
 pub use reflections::{Reflection, SimulateError, reflections};

@@ -19,8 +19,9 @@
 //! # }
 //! ```
 
-mod atomic;
+pub(crate) mod atomic;
 mod columns;
+mod combine;
 mod error;
 mod parquet_read;
 mod parquet_write;
@@ -33,6 +34,7 @@ mod text_write;
 mod writer;
 
 pub use columns::Columns;
+pub use combine::{Combination, CombineError, Combined, Regrid, Repeated, combine};
 pub use error::{Place, TableError};
 pub use reader::TableReader;
 pub use row::Row;

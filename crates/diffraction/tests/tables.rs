@@ -145,6 +145,7 @@ fn the_published_spelling_the_usual_one_and_any_order_are_read() {
             label: Some(1),
             indices: vec![1],
             values: vec![0.5],
+            exact: Vec::new(),
         }]
     );
 }

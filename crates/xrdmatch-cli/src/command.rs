@@ -1,13 +1,27 @@
 //! The subcommands, each in a file of its own.
 
+mod algorithms;
+mod audit;
+mod baseline;
+mod compare;
 mod config;
+mod data;
 mod evaluate;
+mod explain;
+mod export;
+mod import;
 mod predict;
+mod protocol;
 mod report;
+mod reproduce;
 mod runs;
+mod screen;
+mod simulate;
+mod suggest;
 mod train;
 
 use clap::Subcommand;
+use xrdmatch::run::Run;
 
 use crate::failure::Failure;
 
@@ -17,8 +31,20 @@ pub(crate) enum Command {
     Train(train::Train),
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
+    Export(export::Export),
+    Baseline(baseline::Baseline),
+    Compare(compare::Compare),
+    Algorithms(algorithms::Algorithms),
+    Audit(audit::Audit),
+    Reproduce(reproduce::Reproduce),
+    Screen(screen::Screen),
+    Explain(explain::Explain),
+    Suggest(suggest::Suggest),
     Report(report::Report),
     Runs(runs::Runs),
+    Simulate(Box<simulate::Simulate>),
+    Import(Box<import::Import>),
+    Data(data::Data),
     Config(config::Config),
 }
 
@@ -28,11 +54,46 @@ impl Command {
             Self::Train(command) => command.run(),
             Self::Evaluate(command) => command.run(),
             Self::Predict(command) => command.run(),
+            Self::Export(command) => command.run(),
+            Self::Baseline(command) => command.run(),
+            Self::Compare(command) => command.run(),
+            Self::Algorithms(command) => command.run(),
+            Self::Audit(command) => command.run(),
+            Self::Reproduce(command) => command.run(),
+            Self::Screen(command) => command.run(),
+            Self::Explain(command) => command.run(),
+            Self::Suggest(command) => command.run(),
             Self::Report(command) => command.run(),
             Self::Runs(command) => command.run(),
+            Self::Simulate(command) => command.run(),
+            Self::Import(command) => command.run(),
+            Self::Data(command) => command.run(),
             Self::Config(command) => command.run(),
         }
     }
+}
+
+/// The experiment asked for, or the run's only one.
+fn only_experiment(run: &Run, asked: Option<u32>) -> Result<u32, Failure> {
+    match (asked, run.experiments()?.as_slice()) {
+        (Some(experiment), _) => Ok(experiment),
+        (None, [only]) => Ok(*only),
+        (None, found) => Err(Failure::usage(format!(
+            "{} has {} experiments",
+            run.directory().display(),
+            found.len()
+        ))
+        .hint("choose one with --experiment")),
+    }
+}
+
+/// Lets the work of a batch use so many threads.
+fn use_threads(threads: Option<u16>) -> Result<(), Failure> {
+    let Some(threads) = threads else { return Ok(()) };
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(usize::from(threads))
+        .build_global()
+        .map_err(|error| Failure::usage(format!("--threads {threads}: {error}")))
 }
 
 /// Prints a value as JSON on standard output.

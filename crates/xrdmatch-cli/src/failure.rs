@@ -4,18 +4,33 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use convnet::{ArchitectureError, LoadError};
+use xrdmatch::audit::AuditError;
+use xrdmatch::calibrate::CalibrateError;
 use xrdmatch::config::{ConfigError, LayerError};
 use xrdmatch::dataset::DatasetError;
+use xrdmatch::ensemble::EnsembleError;
 use xrdmatch::evaluate::EvaluateError;
+use xrdmatch::explain::ExplainError;
+use xrdmatch::export::ExportError;
+use xrdmatch::members::MembersError;
 use xrdmatch::metrics::MetricsError;
+use xrdmatch::plan::PlanError;
 use xrdmatch::predict::PredictError;
+use xrdmatch::protocol::ProtocolError;
+use xrdmatch::reproduce::ReproduceError;
 use xrdmatch::run::RunError;
+use xrdmatch::screen::ScreenError;
 use xrdmatch::split::{SplitError, SplitFileError};
+use xrdmatch::statistics::StatisticsError;
+use xrdmatch::suggest::SuggestError;
 use xrdmatch::train::TrainError;
+use xrdmatch::yardstick::YardstickError;
 
 /// The kinds of failure, by exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
+    /// 1: what was asked about is not so: a run is not reproduced, data has alarms.
+    Negative,
     /// 2: the command line or a setting.
     Usage,
     /// 3: data or records.
@@ -43,6 +58,10 @@ impl Failure {
         Self { kind: Kind::Data, message: message.into(), hint: None }
     }
 
+    pub(crate) fn negative(message: impl Into<String>) -> Self {
+        Self { kind: Kind::Negative, message: message.into(), hint: None }
+    }
+
     pub(crate) fn interrupted(message: impl Into<String>) -> Self {
         Self { kind: Kind::Interrupted, message: message.into(), hint: None }
     }
@@ -55,13 +74,14 @@ impl Failure {
     /// Tells the user, and gives the exit code.
     pub(crate) fn report(self) -> ExitCode {
         match self.kind {
-            Kind::Interrupted => eprintln!("{}", self.message),
+            Kind::Interrupted | Kind::Negative => eprintln!("{}", self.message),
             _ => eprintln!("error: {}", self.message),
         }
         if let Some(hint) = self.hint {
             eprintln!("\nhint: {hint}");
         }
         ExitCode::from(match self.kind {
+            Kind::Negative => 1,
             Kind::Usage => 2,
             Kind::Data => 3,
             Kind::Model => 4,
@@ -71,6 +91,13 @@ impl Failure {
 
     fn of(kind: Kind, error: &dyn Error) -> Self {
         Self { kind, message: chain(error), hint: None }
+    }
+
+    fn maybe_hint(self, hint: Option<&str>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
     }
 }
 
@@ -159,8 +186,94 @@ impl From<SplitError> for Failure {
             SplitError::EmptyClass { .. } => {
                 Self::of(Kind::Data, &error).hint("training needs labelled samples of every class")
             }
+            SplitError::Families { .. } => Self::of(Kind::Data, &error).hint(
+                "ask for fewer rows, or for closer twins with `--set split.family_cosine=0.97`",
+            ),
+            SplitError::TooFewForFolds { .. } => {
+                Self::of(Kind::Data, &error).hint("ask for fewer folds")
+            }
             SplitError::EmptyPool { .. } => Self::of(Kind::Data, &error),
             _ => Self::of(Kind::Usage, &error),
+        }
+    }
+}
+
+impl From<PlanError> for Failure {
+    fn from(error: PlanError) -> Self {
+        match error {
+            PlanError::Split(error) => error.into(),
+            PlanError::SplitFile(error) => error.into(),
+        }
+    }
+}
+
+impl From<AuditError> for Failure {
+    fn from(error: AuditError) -> Self {
+        let kind =
+            if matches!(error, AuditError::Setting { .. }) { Kind::Usage } else { Kind::Data };
+        Self::of(kind, &error)
+    }
+}
+
+impl From<YardstickError> for Failure {
+    fn from(error: YardstickError) -> Self {
+        match error {
+            YardstickError::Run(error) => error.into(),
+            error => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
+impl From<ProtocolError> for Failure {
+    fn from(error: ProtocolError) -> Self {
+        let hint = match &error {
+            ProtocolError::NoExperiment { .. } => {
+                Some("experiments count when they are complete; run the same `train` again")
+            }
+            ProtocolError::OtherData { .. }
+            | ProtocolError::Ensemble(EnsembleError::SamplesDiffer { .. }) => {
+                Some("only experiments of one data file can be judged together")
+            }
+            ProtocolError::Grids { .. } | ProtocolError::DataDiffers { .. } => {
+                Some("runs are comparable when they were trained on the same labelled file")
+            }
+            ProtocolError::Statistics(StatisticsError::SplitsDiffer { .. }) => Some(
+                "runs are comparable on the same splits: give both the same --splits, or the same seed",
+            ),
+            ProtocolError::Statistics(StatisticsError::TooFewForFolds { .. })
+            | ProtocolError::Calibrate(CalibrateError::Folds(_))
+            | ProtocolError::Ensemble(EnsembleError::Folds(_)) => {
+                Some("ask for fewer with --folds")
+            }
+            ProtocolError::NoPool { .. } => Some("give the patterns with --pool FILE"),
+            _ => None,
+        };
+        let failure = match error {
+            ProtocolError::Run(error) => return error.into(),
+            ProtocolError::Dataset(error) => return error.into(),
+            ProtocolError::Predict(error) => return error.into(),
+            ProtocolError::Splits(error) => return error.into(),
+            ProtocolError::Prior(_) => Self::of(Kind::Usage, &error),
+            error => Self::of(Kind::Data, &error),
+        };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}
+
+impl From<ReproduceError> for Failure {
+    fn from(error: ReproduceError) -> Self {
+        match error {
+            ReproduceError::Run(error) => error.into(),
+            ReproduceError::Dataset(error) => {
+                Self::from(error).hint("if a file was moved, pass --labeled or --unlabeled")
+            }
+            ReproduceError::Plan(error) => error.into(),
+            ReproduceError::Changed { .. } => Self::of(Kind::Data, &error)
+                .hint("pass the original file with --labeled or --unlabeled"),
+            error => Self::of(Kind::Data, &error),
         }
     }
 }
@@ -217,6 +330,23 @@ impl From<PredictError> for Failure {
     }
 }
 
+impl From<ExportError> for Failure {
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Run(error) => error.into(),
+            ExportError::Train(error) => error.into(),
+            ExportError::Io { .. } => Self::of(Kind::Data, &error),
+            ExportError::Inputs { .. } => Self::of(Kind::Model, &error),
+            ExportError::Read { ref source, .. } if source.is_choice() => {
+                Self::of(Kind::Usage, &error).hint("name one with --key")
+            }
+            ExportError::Onnx(_) | ExportError::Safetensors(_) | ExportError::Read { .. } => {
+                Self::of(Kind::Model, &error)
+            }
+        }
+    }
+}
+
 impl From<EvaluateError> for Failure {
     fn from(error: EvaluateError) -> Self {
         match error {
@@ -255,6 +385,88 @@ impl From<RunError> for Failure {
                 failure.message = format!("experiment {experiment}: {}", failure.message);
                 failure
             }
+            error => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
+impl From<MembersError> for Failure {
+    fn from(error: MembersError) -> Self {
+        let hint = match &error {
+            MembersError::NoneFinished { .. } | MembersError::Unfinished { .. } => {
+                Some("run the same `xrdmatch train` command again to finish them")
+            }
+            MembersError::OtherData { .. } | MembersError::OtherSettings { .. } => {
+                Some("give runs that were trained on the same files with the same network")
+            }
+            MembersError::Moved { .. } | MembersError::Changed { .. } => Some(
+                "say where the file is now with --labeled or --unlabeled; its contents must be the same",
+            ),
+            MembersError::Grid { .. } => Some("bring the patterns onto the models' grid"),
+            MembersError::NoValidation { .. } => {
+                Some("train with `--set split.validation_per_class=[4]`, or leave --min-f1 out")
+            }
+            _ => None,
+        };
+        match error {
+            MembersError::Run(error) => error.into(),
+            MembersError::Dataset(error) => error.into(),
+            MembersError::Metrics(error) => error.into(),
+            MembersError::NoRuns => Self::of(Kind::Usage, &error),
+            MembersError::Encoded { .. }
+            | MembersError::Weights { .. }
+            | MembersError::Network { .. }
+            | MembersError::Replaced { .. }
+            | MembersError::NotFinite { .. } => Self::of(Kind::Model, &error),
+            error => Self::of(Kind::Data, &error).maybe_hint(hint),
+        }
+    }
+}
+
+impl From<ScreenError> for Failure {
+    fn from(error: ScreenError) -> Self {
+        let hint = match &error {
+            ScreenError::NoUnlabeled => Some("pass --no-outliers"),
+            ScreenError::Outlier(_) => Some("pass a larger --ood-rate, or --no-outliers"),
+            ScreenError::Calibrate { .. } => {
+                Some("pass `--calibration none` to rank by the members' mean probability")
+            }
+            ScreenError::OtherModels { .. } => {
+                Some("name the run, and the --experiments, that the shards were made with")
+            }
+            ScreenError::OtherShards { .. } => {
+                Some("screen all parts of one file with the same options")
+            }
+            ScreenError::Missing { .. } => Some("screen the missing parts with --shard"),
+            _ => None,
+        };
+        match error {
+            ScreenError::Members(error) => error.into(),
+            ScreenError::Dataset(error) => error.into(),
+            ScreenError::Metrics(error) => error.into(),
+            ScreenError::Part { .. } => Self::of(Kind::Usage, &error),
+            error => Self::of(Kind::Data, &error).maybe_hint(hint),
+        }
+    }
+}
+
+impl From<ExplainError> for Failure {
+    fn from(error: ExplainError) -> Self {
+        match error {
+            ExplainError::Members(error) => error.into(),
+            ExplainError::Dataset(error) => error.into(),
+            error => Self::of(Kind::Data, &error),
+        }
+    }
+}
+
+impl From<SuggestError> for Failure {
+    fn from(error: SuggestError) -> Self {
+        match error {
+            SuggestError::Members(error) => error.into(),
+            SuggestError::Dataset(error) => error.into(),
+            error @ SuggestError::TooFewMembers { .. } => Self::of(Kind::Data, &error)
+                .hint("train more experiments, for example with --experiments 0..10"),
             error => Self::of(Kind::Data, &error),
         }
     }

@@ -1,13 +1,19 @@
 //! The `xrdmatch` command: turns words into calls and values into text.
 //!
-//! Standard output is data, standard error is talk. Exit codes: 0 done, 2 usage, 3 data or records,
+//! Standard output is data, standard error is talk. Exit codes: 0 done, 1 what was asked about is not
+//! so (a run that is not reproduced, an audit with alarms under `--strict`), 2 usage, 3 data or records,
 //! 4 model or checkpoint, 130 interrupted.
 
+mod angles;
 mod command;
+mod counter;
 mod experiments;
 mod failure;
+mod interrupt;
 mod machine;
+mod pace;
 mod progress;
+mod skipped;
 mod text;
 
 use std::process::ExitCode;
@@ -31,10 +37,17 @@ const EXAMPLES: &str = "\
 Examples:
   xrdmatch train --demo
   xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..10
-  xrdmatch evaluate runs/default
+  xrdmatch audit lbs.csv ulbs.csv.gz
+  xrdmatch evaluate runs/default --protocol
   xrdmatch predict runs/default --experiment 3 --data new.csv -o predictions.csv
+  xrdmatch simulate structures/ -o patterns.parquet
+  xrdmatch import scans/*.xrdml -o measured.csv
+  xrdmatch screen runs/default --data new.csv -o ranked.csv
+  xrdmatch explain runs/default --sample Li3YCl6
+  xrdmatch suggest runs/default --data new.csv
 
-Exit codes: 0 done, 2 usage, 3 data or records, 4 model or checkpoint, 130 interrupted";
+Exit codes: 0 done, 1 not so (reproduce, audit --strict), 2 usage, 3 data or records,
+4 model or checkpoint, 130 interrupted";
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

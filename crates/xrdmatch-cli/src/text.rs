@@ -1,6 +1,10 @@
 //! Values as text for people.
 
-use xrdmatch::metrics::Evaluation;
+pub(crate) mod audit;
+pub(crate) mod protocol;
+pub(crate) mod yardstick;
+
+use xrdmatch::metrics::{Evaluation, Metric};
 use xrdmatch::run::{RunSummary, Spread};
 
 /// "1 h 02 min", "3 min 20 s", "12 s", "0.4 s".
@@ -25,6 +29,18 @@ pub(crate) fn bytes(bytes: u64) -> String {
         0..1_000_000 => format!("{:.0} kB", bytes as f64 / 1e3),
         1_000_000..1_000_000_000 => format!("{:.0} MB", bytes as f64 / 1e6),
         _ => format!("{:.1} GB", bytes as f64 / 1e9),
+    }
+}
+
+/// A metric's name for people.
+pub(crate) fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::MacroF1 => "macro-F1",
+        Metric::Auc => "AUC",
+        Metric::AveragePrecision => "average precision",
+        Metric::Brier => "Brier score",
+        Metric::CalibrationError => "calibration error",
+        other => other.name(),
     }
 }
 

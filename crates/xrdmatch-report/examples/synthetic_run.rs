@@ -105,6 +105,7 @@ fn labeled(rng: &mut ChaCha8Rng, i: usize) -> Row {
         label: Some(u8::from(!positive)),
         indices,
         values,
+        exact: Vec::new(),
     }
 }
 
@@ -118,6 +119,7 @@ fn unlabeled(rng: &mut ChaCha8Rng, i: usize) -> Row {
         label: None,
         indices,
         values,
+        exact: Vec::new(),
     }
 }
 

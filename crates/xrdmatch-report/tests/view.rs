@@ -119,7 +119,7 @@ fn every_figure_is_written_as_svg_and_png() {
         let bytes = std::fs::read(&path).expect("a file");
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("png") => {
-                assert!(bytes.starts_with(b"\x89PNG\r\n") && bytes.len() > 5000, "{path:?}")
+                assert!(bytes.starts_with(b"\x89PNG\r\n") && bytes.len() > 5000, "{path:?}");
             }
             _ => assert!(bytes.starts_with(b"<svg ") && bytes.ends_with(b"</svg>"), "{path:?}"),
         }
@@ -144,7 +144,7 @@ fn what_is_incomplete_or_gone_is_said_and_no_error() {
     let compounds = run.compounds.as_ref().expect("still judged");
     assert!(compounds.chart.is_none() && compounds.note.is_some());
     assert_eq!(run.experiments[1].state, "epoch 4 of 4");
-    page::write(&view);
+    assert!(page::write(&view).contains("</html>"));
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_run_without_a_complete_experiment_shows_its_training() {
     let view = View::of(&[read(directory.path())], &settings()).expect("a view");
     assert!(view.runs[0].ranking.is_none() && view.runs[0].headlines.is_empty());
     assert!(view.runs[0].training.len() >= 5);
-    page::write(&view);
+    assert!(page::write(&view).contains("</html>"));
     std::fs::remove_dir_all(directory.path().join("run/exp_000")).expect("removed");
     let run = Run::open(&directory.path().join("run")).expect("a run");
     assert!(matches!(Records::read(&run), Err(ReportError::NoExperiments { .. })));

@@ -7,9 +7,13 @@
 
 mod columns;
 mod composition;
+mod families;
+mod file;
 mod finding;
 mod labels;
+mod overlap;
 mod patterns;
+mod search;
 mod table;
 mod twins;
 
@@ -18,11 +22,12 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 pub use composition::Composition;
-pub use finding::{Finding, Severity, Source};
-pub use table::{AuditError, Row, Table};
-pub use twins::{TWIN_COSINE, Twins, families, twin_pairs};
-
-use finding::Reported;
+pub(crate) use families::Families;
+pub use file::LoadedTable;
+pub use finding::{Finding, Reported, Severity, Source};
+pub use search::{Twins, twin_pairs, twin_pairs_observed};
+pub use table::{AuditError, Part, Row, Table};
+pub use twins::TWIN_COSINE;
 
 /// What an audit looks for, and how hard.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -71,29 +76,48 @@ impl Audit {
 /// [`AuditError`]: a pattern that does not fit its grid, tables without rows, or settings outside
 /// their range. Everything else wrong with the data is a finding.
 pub fn audit(tables: &[Table<'_>], settings: &AuditSettings) -> Result<Audit, AuditError> {
+    audit_observed(tables, settings, &|_, _| {})
+}
+
+/// As [`audit`]; `tell` hears, on whatever thread, how many patterns have sought their near-twins,
+/// and how many there are: the one part that takes long.
+///
+/// # Errors
+/// As [`audit`].
+pub fn audit_observed(
+    tables: &[Table<'_>],
+    settings: &AuditSettings,
+    tell: &(dyn Fn(usize, usize) + Sync),
+) -> Result<Audit, AuditError> {
     table::check(tables, settings)?;
     // A marker is no intensity: all else is judged without it.
     let markers = columns::markers(tables);
-    let columns: Vec<usize> = markers.iter().map(|(column, _)| *column).collect();
-    let patterns = table::without(tables, &columns);
+    let columns: Vec<usize> = markers.iter().map(|marker| marker.column).collect();
+    // Without markers nothing is copied, which matters with a million patterns.
+    let patterns = if columns.is_empty() { Vec::new() } else { table::without(tables, &columns) };
     let rows: Vec<Vec<Row<'_>>> = tables
         .iter()
         .zip(&patterns)
         .map(|(t, patterns)| table::with_patterns(t, patterns))
         .collect();
-    let stripped: Vec<Table<'_>> =
-        tables.iter().zip(&rows).map(|(table, rows)| Table { rows, ..*table }).collect();
+    let stripped: Vec<Table<'_>> = if columns.is_empty() {
+        tables.to_vec()
+    } else {
+        tables.iter().zip(&rows).map(|(table, rows)| Table { rows, ..*table }).collect()
+    };
 
     let mut findings = patterns::findings(&stripped);
     findings.extend(columns::findings(tables, &stripped, markers, settings));
     findings.extend(labels::findings(tables));
     findings.extend(composition::findings(tables));
-    findings.extend(twins::findings(&stripped, settings.twin_cosine));
+    // The cap on what is listed is counted over severities, so the search may hand out that many.
+    let (twins, beyond) = twins::findings(&stripped, settings.twin_cosine, settings.listed, tell);
+    findings.extend(twins);
 
     let mut audit = Audit {
         rows: tables.iter().map(|table| table.rows.len()).sum(),
         findings: Vec::new(),
-        left_out: BTreeMap::new(),
+        left_out: beyond.into_iter().map(|(kind, count)| (kind.to_owned(), count)).collect(),
     };
     let mut listed: BTreeMap<&'static str, usize> = BTreeMap::new();
     let mut reported: Vec<Reported> = findings.into_iter().map(Reported::of).collect();

@@ -6,9 +6,15 @@
 //! *Energy Environ. Sci.* 2024, 17, 9487, and the PaddleScience example `xrdmatch`; what their code
 //! does not do although the text says so (the shift to the left) is done here.
 
+mod physical;
+mod views;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
+
+pub use physical::Physical;
+pub use views::{Scratch, ViewFamily, Views};
 
 /// How a pattern is prepared before any view of it is drawn.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,6 +34,8 @@ impl Default for Preparation {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augmentation {
+    /// Which family of views is drawn; the strengths of the other are not used.
+    pub views: ViewFamily,
     /// Weak: largest part of the zero points that receives noise.
     pub weak_noise_part: f32,
     /// Weak: noise is uniform between 0 and this.
@@ -50,12 +58,15 @@ pub struct Augmentation {
     pub strong_noise_part: f32,
     /// Strong: noise is uniform between 0 and this.
     pub strong_noise_height: f32,
+    /// The strengths of physical views.
+    pub physical: Physical,
 }
 
 impl Default for Augmentation {
     /// The strengths of PaddleScience.
     fn default() -> Self {
         Self {
+            views: ViewFamily::Published,
             weak_noise_part: 0.1,
             weak_noise_height: 0.05,
             weak_shift_min: 50,
@@ -67,6 +78,7 @@ impl Default for Augmentation {
             gap_shift_max: 200,
             strong_noise_part: 0.2,
             strong_noise_height: 0.1,
+            physical: Physical::default(),
         }
     }
 }
@@ -123,6 +135,7 @@ impl Augmentation {
         preparation: Preparation,
         points: usize,
     ) -> Result<(), AugmentationError> {
+        self.physical.validate()?;
         let parts = [
             ("cut", preparation.cut),
             ("weak_noise_part", self.weak_noise_part),

@@ -9,7 +9,7 @@ use convnet::Matrix;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::augment::{Augmentation, Augmenter, Preparation};
+use crate::augment::{Scratch, Views};
 use crate::dataset::Prepared;
 use crate::seed::{Purpose, Seed};
 use crate::split::shuffle;
@@ -59,13 +59,12 @@ pub struct Batches<'a> {
     rows: Vec<(usize, u8)>,
     pool: Vec<PoolSample>,
     sizes: BatchSizes,
-    augmentation: Augmentation,
-    cut: f32,
+    views: Views,
     seed: Seed,
     experiment: u32,
     labeled_order: Order,
     pool_order: Order,
-    augmenters: Vec<Augmenter>,
+    scratch: Vec<Scratch>,
 }
 
 /// The inputs of one step. Reused from step to step.
@@ -104,7 +103,7 @@ impl<'a> Batches<'a> {
         rows: Vec<(usize, u8)>,
         pool: Vec<PoolSample>,
         sizes: BatchSizes,
-        (preparation, augmentation): (Preparation, Augmentation),
+        views: Views,
         Place { seed, experiment }: Place,
     ) -> Self {
         assert!(!rows.is_empty() && labeled.points() == unlabeled.points());
@@ -112,14 +111,13 @@ impl<'a> Batches<'a> {
         Self {
             labeled_order: Order::new(rows.len(), Purpose::LabeledOrder),
             pool_order: Order::new(pool.len(), Purpose::PoolOrder),
-            augmenters: vec![Augmenter::default(); most],
-            cut: preparation.cut,
+            scratch: vec![Scratch::default(); most],
+            views,
             labeled,
             unlabeled,
             rows,
             pool,
             sizes,
-            augmentation,
             seed,
             experiment,
         }
@@ -132,7 +130,7 @@ impl<'a> Batches<'a> {
 
     /// An empty batch of the right size.
     pub fn empty(&self) -> StepBatch {
-        let points = self.labeled.points();
+        let points = self.views.bins();
         let unlabeled = if self.pool.is_empty() { 0 } else { self.sizes.unlabeled };
         StepBatch {
             labeled: Matrix::zeros(self.sizes.labeled, points),
@@ -145,8 +143,8 @@ impl<'a> Batches<'a> {
 
     /// Makes step `step` (counted from 0).
     pub fn fill(&mut self, step: u64, batch: &mut StepBatch) {
-        let (seed, experiment, points) = (self.seed, self.experiment, self.labeled.points());
-        let (strength, cut) = (self.augmentation, self.cut);
+        let (seed, experiment, points) = (self.seed, self.experiment, self.views.bins());
+        let views = &self.views;
 
         let first = step * self.sizes.labeled as u64;
         let rows: Vec<usize> = (0..batch.labels.len() as u64)
@@ -160,15 +158,15 @@ impl<'a> Batches<'a> {
             .collect();
         let (labeled, view) = (self.labeled, self.sizes.labeled_view);
         let outputs = batch.labeled.as_mut_slice().par_chunks_mut(points);
-        outputs.zip(&mut self.augmenters).zip(rows).enumerate().for_each(
-            |(place, ((out, augmenter), row))| {
+        outputs.zip(&mut self.scratch).zip(rows).enumerate().for_each(
+            |(place, ((out, scratch), row))| {
                 let (indices, values) = labeled.pattern(row);
                 match view {
-                    LabeledView::Plain => augmenter.plain(indices, values, out),
+                    LabeledView::Plain => views.plain(indices, values, scratch, out),
                     LabeledView::Weak => {
                         let mut rng =
                             seed.rng(Purpose::LabeledView, experiment, step, place as u64);
-                        augmenter.weak(&strength, indices, values, &mut rng, out);
+                        views.weak(indices, values, scratch, &mut rng, out);
                     }
                 }
             },
@@ -181,16 +179,16 @@ impl<'a> Batches<'a> {
         let (unlabeled, pool) = (self.unlabeled, &self.pool);
         let weak = batch.weak.as_mut_slice().par_chunks_mut(points);
         let strong = batch.strong.as_mut_slice().par_chunks_mut(points);
-        let places = weak.zip(strong).zip(&mut self.augmenters).zip(&batch.rows).enumerate();
-        places.for_each(|(place, (((weak, strong), augmenter), &row))| {
+        let places = weak.zip(strong).zip(&mut self.scratch).zip(&batch.rows).enumerate();
+        places.for_each(|(place, (((weak, strong), scratch), &row))| {
             let (indices, values) = match pool[row] {
                 PoolSample::Unlabeled(row) => unlabeled.pattern(row),
                 PoolSample::Labeled(row) => labeled.pattern(row),
             };
             let mut rng = seed.rng(Purpose::WeakView, experiment, step, place as u64);
-            augmenter.weak(&strength, indices, values, &mut rng, weak);
+            views.weak(indices, values, scratch, &mut rng, weak);
             let mut rng = seed.rng(Purpose::StrongView, experiment, step, place as u64);
-            augmenter.strong(&strength, indices, values, cut, &mut rng, strong);
+            views.strong(indices, values, scratch, &mut rng, strong);
         });
     }
 }

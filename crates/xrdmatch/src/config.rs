@@ -5,11 +5,13 @@
 
 mod layers;
 
-use convnet::{AdamW, Architecture, Decay, Initialization};
+use convnet::{AdamW, Architecture, Decay, Initialization, Precision};
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, AugmentationError, Preparation};
 use crate::batch::BatchSizes;
+use crate::encoder::{EncoderError, Pretraining};
+use crate::input::Input;
 use crate::objective::{Objective, ObjectiveError};
 use crate::seed::Seed;
 use crate::split::{Draw, SplitError};
@@ -27,10 +29,14 @@ pub struct Config {
     pub classes: u8,
     /// How patterns are prepared.
     pub preparation: Preparation,
+    /// What the network sees of a pattern.
+    pub input: Input,
     /// How strongly views differ from the pattern.
     pub augmentation: Augmentation,
     /// How splits are drawn.
     pub split: Draw,
+    /// What is learnt before any label is looked at.
+    pub pretrain: Pretraining,
     /// The network.
     pub network: NetworkSettings,
     /// How many samples make a step.
@@ -49,8 +55,10 @@ impl Default for Config {
             seed: Seed(0),
             classes: 2,
             preparation: Preparation::default(),
+            input: Input::default(),
             augmentation: Augmentation::default(),
             split: Draw::default(),
+            pretrain: Pretraining::default(),
             network: NetworkSettings::default(),
             batch: BatchSizes::default(),
             objective: Objective::default(),
@@ -68,6 +76,8 @@ pub struct NetworkSettings {
     pub architecture: ArchitectureChoice,
     /// How weights are drawn before the first step.
     pub initialization: Initialization,
+    /// What convolutions and linear layers multiply: `f32`, or `bf16`, which is faster and coarser.
+    pub precision: Precision,
 }
 
 impl Default for NetworkSettings {
@@ -75,6 +85,7 @@ impl Default for NetworkSettings {
         Self {
             architecture: ArchitectureChoice::Preset("paper".to_owned()),
             initialization: Initialization::Xavier,
+            precision: Precision::F32,
         }
     }
 }
@@ -151,6 +162,9 @@ pub enum ConfigError {
     /// A split setting.
     #[error("in [split]: {0}")]
     Split(#[from] SplitError),
+    /// A pretraining setting.
+    #[error("in [pretrain]: {0}")]
+    Pretrain(#[from] EncoderError),
     /// A training setting.
     #[error("in [training]: {0}")]
     Training(#[from] TrainingError),
@@ -214,6 +228,7 @@ impl Config {
         self.augmentation.validate(self.preparation, points)?;
         self.objective.validate(classes)?;
         self.split.validate(classes)?;
+        self.pretrain.validate()?;
         self.training.validate()?;
         self.validate_optimizer()?;
         for (setting, found) in
@@ -225,7 +240,8 @@ impl Config {
             }
         }
         if self.optimizer.average == 0.0 {
-            if self.training.teacher == Teacher::Average {
+            let teacher = self.objective.algorithm.teacher().unwrap_or(self.training.teacher);
+            if self.objective.uses_unlabeled() && teacher == Teacher::Average {
                 return Err(ConfigError::NoAverage { setting: "training.teacher" });
             }
             if self.training.evaluate_with == WeightsChoice::Average {

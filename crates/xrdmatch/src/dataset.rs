@@ -318,6 +318,7 @@ pub struct Chunks {
     building: Building,
     row: Row,
     rows: usize,
+    rows_read: usize,
 }
 
 impl Chunks {
@@ -337,7 +338,8 @@ impl Chunks {
             return Err(DatasetError::NoLabels { path: path.to_owned() });
         }
         let grid = grid_of(path, columns.points, stated.or(reader.grid()))?;
-        Ok(Self { reader, building: Building::new(path, grid, labels), row: Row::default(), rows })
+        let (building, row) = (Building::new(path, grid, labels), Row::default());
+        Ok(Self { reader, building, row, rows, rows_read: 0 })
     }
 
     /// The grid of the table.
@@ -345,9 +347,33 @@ impl Chunks {
         self.building.grid
     }
 
+    /// Does not watch for names given twice, so that no name is kept: memory stays the same however
+    /// long the table is.
+    #[must_use]
+    pub fn with_any_names(mut self) -> Self {
+        self.building.watch_names = false;
+        self
+    }
+
+    /// Takes only every so many rows, the first of them at `first`, counted from 0.
+    #[must_use]
+    pub fn with_every(mut self, every: usize, first: usize) -> Self {
+        (self.building.every, self.building.first) = (every.max(1), first);
+        self
+    }
+
+    /// The rows of the table that were read so far, taken or not.
+    pub fn rows_read(&self) -> usize {
+        self.rows_read
+    }
+
     fn fill(&mut self) -> Result<(), DatasetError> {
+        let (every, first) = (self.building.every, self.building.first);
         while self.building.samples.len() < self.rows && self.reader.read(&mut self.row)? {
-            self.building.push(&self.row)?;
+            if self.rows_read >= first && (self.rows_read - first).is_multiple_of(every) {
+                self.building.push(&self.row)?;
+            }
+            self.rows_read += 1;
         }
         Ok(())
     }
@@ -393,6 +419,10 @@ struct Building {
     source: PathBuf,
     grid: Grid,
     labels: Labels,
+    watch_names: bool,
+    /// Only every so many rows are pushed, the first of them at `first`.
+    every: usize,
+    first: usize,
     names: HashMap<String, usize>,
     marker: Option<Marker>,
     rows_before: usize,
@@ -408,6 +438,9 @@ impl Building {
             source: source.to_owned(),
             grid,
             labels,
+            watch_names: true,
+            every: 1,
+            first: 0,
             names: HashMap::new(),
             marker: None,
             rows_before: 0,
@@ -419,7 +452,7 @@ impl Building {
     }
 
     fn push(&mut self, row: &Row) -> Result<(), DatasetError> {
-        let number = self.rows_before + self.samples.len() + 1;
+        let number = (self.rows_before + self.samples.len()) * self.every + self.first + 1;
         let (path, sample) = (|| self.source.clone(), || row.name.clone());
         let (Labels::Required { classes } | Labels::Optional { classes }) = self.labels;
         match row.label {
@@ -475,7 +508,9 @@ impl Building {
             return Err(DatasetError::Flat { path: path(), row: number, sample: sample(), value });
         }
         self.offsets.push(self.values.len() as u64);
-        self.names.insert(row.name.clone(), number);
+        if self.watch_names {
+            self.names.insert(row.name.clone(), number);
+        }
         self.samples.push(Sample {
             name: row.name.clone(),
             id: row.id.clone(),

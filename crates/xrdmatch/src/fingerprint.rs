@@ -183,9 +183,29 @@ impl Fingerprints {
         &self.values[row * self.width..(row + 1) * self.width]
     }
 
+    /// Some rows, in the order asked for.
+    ///
+    /// # Panics
+    /// If one is not below [`len`](Self::len).
+    #[must_use]
+    pub fn pick(&self, rows: &[usize]) -> Self {
+        let values = rows.iter().flat_map(|row| self.row(*row)).copied().collect();
+        Self { width: self.width, values }
+    }
+
     /// The rows in order.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
         self.values.chunks_exact(self.width.max(1))
+    }
+
+    /// Some of the rows, in the order given.
+    ///
+    /// # Panics
+    /// If a row is not below [`len`](Self::len).
+    #[must_use]
+    pub fn select(&self, rows: &[usize]) -> Self {
+        let values = rows.iter().flat_map(|row| self.row(*row)).copied().collect();
+        Self { width: self.width, values }
     }
 
     /// Cosine of two rows, 0 to 1.

@@ -5,7 +5,10 @@
 //! in ARCHITECTURE.md, kept true by `tests/layers.rs`).
 
 pub mod disk;
+pub mod fetch;
 pub mod seed;
+
+pub mod input;
 
 pub mod augment;
 pub mod dataset;
@@ -15,6 +18,8 @@ pub mod demo;
 pub mod split;
 
 pub mod batch;
+
+pub mod training;
 
 pub mod objective;
 
@@ -33,9 +38,12 @@ pub mod ensemble;
 
 pub mod audit;
 
-pub mod training;
+pub mod encoder;
 
 pub mod config;
+
+pub mod plan;
+pub mod pretrain;
 
 pub mod train;
 
@@ -44,3 +52,19 @@ pub mod run;
 pub mod predict;
 
 pub mod evaluate;
+pub mod export;
+
+pub mod yardstick;
+
+pub mod protocol;
+
+pub mod reproduce;
+
+pub mod members;
+
+pub mod outlier;
+
+pub mod screen;
+
+pub mod explain;
+pub mod suggest;

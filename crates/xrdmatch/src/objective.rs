@@ -4,24 +4,34 @@
 //! pseudo-labels count ([`Rule`]). With *B* labelled and *U* unlabelled patterns in a step,
 //!
 //! 1. supervised loss: 1/B · Σ w(y) · CE(labelled logits, y);
-//! 2. confidence of an unlabelled pattern: the largest probability q of its weak view; pseudo-label:
+//! 2. alignment, where it is on: the weak view's probabilities times prior / running mean of the
+//!    pool's predictions, normalised (which adds ln(prior / mean) to the logits);
+//! 3. confidence of an unlabelled pattern: the largest probability q of its weak view; pseudo-label:
 //!    that class (or the whole distribution, softened by T);
-//! 3. mask: 1 where the confidence reaches the rule's threshold for the class;
-//! 4. unsupervised loss: 1/U · Σ mask · w(pseudo-label) · CE(strong logits, pseudo-label);
-//! 5. total = (1) + λ_u · (4). The weak view carries no gradient.
+//! 4. mask: 1 where the confidence reaches the rule's threshold for the class, or a weight in \[0, 1\];
+//! 5. unsupervised loss: 1/U · Σ mask · w(pseudo-label) · CE(strong logits, pseudo-label), or the
+//!    squared difference of probabilities (Π-model, Mean Teacher);
+//! 6. total = (1) + λ_u · min(1, step / ramp) · (5). The weak view carries no gradient.
 //!
 //! Class weights w multiply the loss of a hard label and are *not* divided out of the mean, as in
-//! the published code. Losses are summed in f64. Not covered: label smoothing, distribution
-//! alignment, a ramp of λ_u.
+//! the published code. Label smoothing ε (Szegedy et al. 2016, arXiv:1512.00567) gives the label
+//! 1 − ε + ε/C and every other class ε/C. Losses are summed in f64. Not covered: FreeMatch's fairness
+//! loss, UDA's annealing of the supervised signal, auxiliary heads (ABC).
 //!
 //! Sources: FlexMatch, Zhang et al., NeurIPS 2021, arXiv:2110.08263; FixMatch, Sohn et al.,
-//! NeurIPS 2020, arXiv:2001.07685; class weights from the code of Wan et al. 2024.
+//! NeurIPS 2020, arXiv:2001.07685; the others in [`Algorithm::description`]; alignment from ReMixMatch,
+//! Berthelot et al., ICLR 2020, arXiv:1911.09785, towards a stated prior; class weights from the code of Wan et al. 2024.
 
+mod algorithm;
+mod logits;
 mod threshold;
 
 use convnet::Matrix;
 use serde::{Deserialize, Serialize};
 
+pub use algorithm::{Algorithm, Description};
+pub(crate) use logits::cross_entropy;
+use logits::{most_probable, softmax, squares};
 pub use threshold::{Map, Rule, StateError, Thresholds};
 
 /// Which unlabelled pseudo-labels count, how much, and how classes are weighted.
@@ -42,6 +52,17 @@ pub struct Objective {
     pub warmup: bool,
     /// FlexMatch and class ratio: how learning status becomes a threshold.
     pub map: Map,
+    /// Whether the teacher's answers are aligned to the prior.
+    pub alignment: Alignment,
+    /// The share of class 0 that alignment aims at, the other classes sharing the rest equally; 0
+    /// means equal shares for all. In \[0, 1).
+    pub positive_share: f64,
+    /// How much of a running mean is kept at a step. In \[0, 1).
+    pub momentum: f64,
+    /// Steps over which λ_u rises from 0; 0 for none.
+    pub ramp: u32,
+    /// ε of label smoothing. In \[0, 1).
+    pub smoothing: f64,
     /// Weight of each class in the cross-entropy; empty means 1 for all.
     pub class_weights: Vec<f64>,
 }
@@ -56,23 +77,24 @@ impl Default for Objective {
             labels: PseudoLabels::Hard,
             warmup: true,
             map: Map::Convex,
+            alignment: Alignment::None,
+            positive_share: 0.0,
+            momentum: 0.99,
+            ramp: 0,
+            smoothing: 0.0,
             class_weights: Vec::new(),
         }
     }
 }
 
-/// The algorithms: one consistency objective under different threshold rules.
+/// Whether the teacher's answers are aligned to the prior.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Algorithm {
-    /// Labelled patterns only.
-    Supervised,
-    /// One fixed threshold (Sohn et al. 2020).
-    Fixmatch,
-    /// Thresholds from what the whole pool was last predicted to be (Zhang et al. 2021).
-    Flexmatch,
-    /// Thresholds from running ratios of accepted to predicted, as in PaddleScience.
-    ClassRatio,
+pub enum Alignment {
+    /// As the algorithm says: AdaMatch aligns, the others do not.
+    None,
+    /// Always.
+    Prior,
 }
 
 /// The form of a pseudo-label.
@@ -124,6 +146,11 @@ impl Objective {
         range("cutoff", cutoff, cutoff > 0.0 && cutoff <= 1.0, "above 0 and at most 1")?;
         let warm = temperature.is_finite() && temperature > 0.0;
         range("temperature", temperature, warm, "finite and above 0")?;
+        let part = |value: f64| (0.0..1.0).contains(&value);
+        range("momentum", self.momentum, part(self.momentum), "at least 0 and below 1")?;
+        range("smoothing", self.smoothing, part(self.smoothing), "at least 0 and below 1")?;
+        let share = self.positive_share;
+        range("positive_share", share, part(share), "at least 0 and below 1")?;
         for &weight in &self.class_weights {
             range("class_weights", weight, weight.is_finite() && weight >= 0.0, finite)?;
         }
@@ -142,11 +169,40 @@ impl Objective {
     /// The threshold rule's state before the first step.
     pub fn thresholds(&self, classes: usize, pool: usize) -> Thresholds {
         let rule = match self.algorithm {
-            Algorithm::Supervised | Algorithm::Fixmatch => Rule::Fixed,
+            Algorithm::Supervised | Algorithm::Fixmatch | Algorithm::Uda => Rule::Fixed,
+            Algorithm::PseudoLabel | Algorithm::PiModel | Algorithm::MeanTeacher => Rule::All,
+            Algorithm::Freematch => Rule::SelfAdaptive { momentum: self.momentum },
+            Algorithm::Softmatch => Rule::Gaussian { momentum: self.momentum },
+            Algorithm::Adamatch => Rule::Relative,
             Algorithm::Flexmatch => Rule::Memory { warmup: self.warmup, map: self.map },
             Algorithm::ClassRatio => Rule::Ratio { map: self.map },
         };
-        Thresholds::new(rule, self.cutoff, classes, pool)
+        let prior = self.aligns().then(|| self.prior(classes));
+        let alignment = prior.map(|prior| (prior, self.momentum));
+        Thresholds::new(rule, alignment, self.cutoff, classes, pool)
+    }
+
+    /// The share of each class that alignment aims at.
+    fn prior(&self, classes: usize) -> Vec<f64> {
+        match self.positive_share {
+            0.0 => vec![1.0 / classes as f64; classes],
+            share => {
+                let mut prior = vec![(1.0 - share) / (classes - 1) as f64; classes];
+                prior[0] = share;
+                prior
+            }
+        }
+    }
+
+    fn aligns(&self) -> bool {
+        self.alignment == Alignment::Prior || self.algorithm == Algorithm::Adamatch
+    }
+
+    /// λ_u at a step, counted from 0.
+    pub fn unlabeled_weight_at(&self, step: u64) -> f64 {
+        let ramp = u64::from(self.ramp);
+        let factor = if step < ramp { step as f64 / ramp as f64 } else { 1.0 };
+        self.unlabeled_weight * factor
     }
 
     /// The supervised loss and its gradient with respect to the logits.
@@ -161,15 +217,17 @@ impl Objective {
         let mut target = vec![0.0; logits.cols()];
         let (share, mut loss) = (1.0 / logits.rows() as f64, 0.0);
         for (row, &label) in labels.iter().enumerate() {
-            target.fill(0.0);
-            target[usize::from(label)] = self.class_weight(usize::from(label));
+            let weight = self.class_weight(usize::from(label));
+            target.fill(weight * self.smoothing / logits.cols() as f64);
+            target[usize::from(label)] += weight * (1.0 - self.smoothing);
             loss += share * cross_entropy(logits.row(row), &target, gradient.row_mut(row), share);
         }
         (loss, gradient)
     }
 
     /// The unsupervised loss (times λ_u in the gradient, not in the reported loss), and the state's
-    /// update from this batch.
+    /// update from this batch. What the state must know of the step and of the labelled batch it has
+    /// been told by [`Thresholds::tell`].
     ///
     /// `weak` and `strong` are (U, classes), `rows` says which U samples of the pool they are.
     ///
@@ -185,12 +243,19 @@ impl Objective {
         assert_eq!((weak.rows(), weak.cols()), (strong.rows(), strong.cols()));
         assert_eq!(weak.rows(), rows.len());
         let classes = weak.cols();
-        let temperature = self.temperature;
+        let aligned = thresholds.align(weak);
+        let weak = aligned.as_ref().unwrap_or(weak);
+        let (temperature, labels) = match self.algorithm {
+            Algorithm::PiModel | Algorithm::MeanTeacher => (1.0, PseudoLabels::Soft),
+            Algorithm::Uda => (self.temperature, PseudoLabels::Soft),
+            _ => (self.temperature, self.labels),
+        };
         let sharpened = self.algorithm == Algorithm::ClassRatio;
         let confidence_at = if sharpened { temperature } else { 1.0 };
         let decisions: Vec<(usize, f64)> =
             (0..rows.len()).map(|row| most_probable(weak.row(row), confidence_at)).collect();
-        let accepted = thresholds.decide(rows, &decisions);
+        let weights = thresholds.decide(rows, &decisions, weak);
+        let unlabeled_weight = self.unlabeled_weight_at(thresholds.step());
 
         let mut gradient = Matrix::zeros(strong.rows(), classes);
         let mut target = vec![0.0; classes];
@@ -203,11 +268,11 @@ impl Objective {
         };
         for (row, &(class, _)) in decisions.iter().enumerate() {
             result.class_shares[class] += share;
-            if !accepted[row] {
+            if weights[row] == 0.0 {
                 continue;
             }
-            result.mask_rate += share;
-            match self.labels {
+            result.mask_rate += share * weights[row];
+            match labels {
                 PseudoLabels::Hard => {
                     target.fill(0.0);
                     target[class] = self.class_weight(class);
@@ -219,9 +284,10 @@ impl Objective {
                     }
                 }
             }
-            let weight = share * self.unlabeled_weight;
-            let loss = cross_entropy(strong.row(row), &target, gradient.row_mut(row), weight);
-            result.loss += share * loss;
+            let weight = share * weights[row] * unlabeled_weight;
+            let compare = if self.algorithm.squares() { squares } else { cross_entropy };
+            let loss = compare(strong.row(row), &target, gradient.row_mut(row), weight);
+            result.loss += share * weights[row] * loss;
         }
         result.gradient = gradient;
         result
@@ -243,51 +309,6 @@ pub struct Unsupervised {
     pub class_shares: Vec<f64>,
     /// λ_u · ∂loss/∂strong logits, (U, classes).
     pub gradient: Matrix,
-}
-
-/// softmax(logits / temperature), written to `out`.
-fn softmax(logits: &[f32], temperature: f64, out: &mut [f64]) {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for (out, &logit) in out.iter_mut().zip(logits) {
-        *out = ((f64::from(logit) - f64::from(max)) / temperature).exp();
-        sum += *out;
-    }
-    for out in out {
-        *out /= sum;
-    }
-}
-
-/// The most probable class (the first of equals) and its probability at a temperature.
-fn most_probable(logits: &[f32], temperature: f64) -> (usize, f64) {
-    let mut best = 0;
-    for (class, &logit) in logits.iter().enumerate() {
-        if logit > logits[best] {
-            best = class;
-        }
-    }
-    let top = f64::from(logits[best]);
-    let sum: f64 = logits.iter().map(|&logit| ((f64::from(logit) - top) / temperature).exp()).sum();
-    (best, 1.0 / sum)
-}
-
-/// Σ_c t_c · −log softmax(logits)_c; `weight` times its gradient, p · Σt − t, goes to `gradient`.
-fn cross_entropy(logits: &[f32], target: &[f64], gradient: &mut [f32], weight: f64) -> f64 {
-    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let log_sum = logits.iter().map(|&logit| (f64::from(logit) - max).exp()).sum::<f64>().ln();
-    let total: f64 = target.iter().sum();
-    let mut loss = 0.0;
-    for ((&logit, &part), gradient) in logits.iter().zip(target).zip(gradient) {
-        let log_probability = f64::from(logit) - max - log_sum;
-        if part != 0.0 {
-            loss -= part * log_probability;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "gradients travel as f32")]
-        {
-            *gradient = (weight * (log_probability.exp() * total - part)) as f32;
-        }
-    }
-    loss
 }
 
 #[cfg(test)]

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use convnet::{Network, Weights};
+use convnet::{Network, Tensors, Weights};
 
 use crate::config::Config;
 use crate::dataset::{Chunks, Dataset, DatasetError, Labels, Prepared};
+use crate::encoder::Inputs;
 use crate::predictions::{
     PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
 };
-use crate::run::{CheckpointChoice, Run, RunError};
-use crate::train::{network_for_inference, plain_views};
+use crate::run::{Checkpoint, CheckpointChoice, Run, RunError};
+use crate::train::{TrainError, inputs, network_for_inference};
 use crate::training::WeightsChoice;
 
 /// Rows that are predicted at once.
@@ -18,6 +19,7 @@ const CHUNK: usize = 512;
 
 /// A trained network with the settings its input needs.
 pub struct Model {
+    inputs: Inputs,
     network: Box<dyn Network>,
     config: Config,
     grid: diffraction::Grid,
@@ -63,14 +65,28 @@ impl Model {
     pub fn load(run: &Run, experiment: u32, choice: CheckpointChoice) -> Result<Self, RunError> {
         let checkpoint = run.checkpoint(experiment, choice)?;
         let config = run.manifest().config.clone();
-        let grid = run.manifest().labeled.grid;
-        let weights = match (config.training.evaluate_with, &checkpoint.state.average) {
-            (WeightsChoice::Average, Some(average)) => average,
-            _ => &checkpoint.state.weights,
-        };
-        let network = network_for_inference(&config, grid.points(), weights)
+        let step = checkpoint.state.progress.step;
+        let weights = trained_weights(&config, checkpoint);
+        let (grid, encoder) = (run.manifest().labeled.grid, run.encoder()?);
+        let model = Self::of_weights(config, grid, encoder.as_ref(), &weights)
             .map_err(|source| RunError::Train { experiment, source })?;
-        Ok(Self { network, config, grid, step: checkpoint.state.progress.step })
+        Ok(Self { step, ..model })
+    }
+
+    /// A model of weights from elsewhere: `config` says the architecture and how patterns on `grid`
+    /// are prepared; `encoder` is what it sees them through, where `config` asks for one.
+    ///
+    /// # Errors
+    /// If the weights do not fit the architecture on this grid.
+    pub fn of_weights(
+        config: Config,
+        grid: diffraction::Grid,
+        encoder: Option<&Tensors>,
+        weights: &Tensors,
+    ) -> Result<Self, TrainError> {
+        let inputs = inputs(&config, grid, encoder)?;
+        let network = network_for_inference(&config, inputs.width(), weights)?;
+        Ok(Self { inputs, network, config, grid, step: 0 })
     }
 
     /// The steps the model was trained for.
@@ -93,13 +109,15 @@ impl Model {
         let samples = rows
             .iter()
             .map(|&row| Sample::new(data.sample(row).name.clone(), data.sample(row).label));
-        let logits = self.network.infer(&plain_views(&prepared, rows), Weights::Current);
+        let signals = self.inputs.plain(&prepared, rows);
+        let logits = self.network.infer(&signals, Weights::Current);
         Ok(Predictions::from_logits(self.classes(), samples.collect(), logits.as_slice().to_vec())?)
     }
 
     /// Predicts a table of any length in constant memory; says how many rows there were.
     ///
-    /// `progress` is told the rows done so far.
+    /// `stated` is the grid of a text table that does not say its own. `progress` is told the rows
+    /// done so far.
     ///
     /// # Errors
     /// If the table is at fault or the output cannot be written; no output appears then.
@@ -107,10 +125,11 @@ impl Model {
         &mut self,
         table: &Path,
         output: &Path,
+        stated: Option<diffraction::Grid>,
         progress: &mut dyn FnMut(usize),
     ) -> Result<usize, PredictError> {
         let labels = Labels::Optional { classes: self.config.classes };
-        let chunks = Chunks::open(table, labels, None, CHUNK)?;
+        let chunks = Chunks::open(table, labels, stated, CHUNK)?;
         self.check_grid(table, chunks.grid())?;
         let mut writer = PredictionWriter::create(output, self.classes())?;
         let mut done = 0;
@@ -142,5 +161,13 @@ impl Model {
                 expected.step()
             ),
         })
+    }
+}
+
+/// The weights that a configuration evaluates with.
+pub(crate) fn trained_weights(config: &Config, checkpoint: Checkpoint) -> Tensors {
+    match (config.training.evaluate_with, checkpoint.state.average) {
+        (WeightsChoice::Average, Some(average)) => average,
+        _ => checkpoint.state.weights,
     }
 }

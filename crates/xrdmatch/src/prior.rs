@@ -144,7 +144,8 @@ pub fn correct(
     Ok(predictions.clone().with_probabilities(probabilities)?)
 }
 
-fn reweigh(row: &mut [f64], ratios: &[f64]) {
+/// Multiplies the probabilities of one row by the ratio of their class, and divides by the sum.
+pub(crate) fn reweigh(row: &mut [f64], ratios: &[f64]) {
     let mut sum = 0.0;
     for (value, ratio) in row.iter_mut().zip(ratios) {
         *value *= ratio;

@@ -3,6 +3,7 @@
 //! | path | what it is |
 //! | --- | --- |
 //! | `manifest.json` | configuration, fingerprints of data and splits, program version; written once |
+//! | `encoder.safetensors`, `encoder.json` | the run's encoder, and what it was learnt from; where the settings ask for one |
 //! | `lock` | held by the process that writes |
 //! | `exp_NNN/split.json` | the names of the rows in each role |
 //! | `exp_NNN/log.txt` | per epoch, in the form of the published logs |
@@ -17,6 +18,7 @@
 //! events are first cut back to the length they had at that checkpoint.
 
 mod checkpoint;
+mod encoder;
 mod error;
 mod experiment;
 mod json;
@@ -29,20 +31,23 @@ mod tensors;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
+use convnet::Tensors;
+
 use crate::disk::TEMPORARY;
 use crate::split::{Role, Split};
 use crate::train::Data;
+use crate::training::WeightsChoice;
 use checkpoint::Checkpoints;
 
 pub use checkpoint::{Checkpoint, CheckpointChoice};
 
+pub use encoder::EncoderRecord;
 pub use error::RunError;
 pub use experiment::{Outcome, run_experiment};
 pub use log::log_entry;
 pub use manifest::{Manifest, Source};
 pub use record::{ExperimentResult, OptimisticResult, Record, RunSummary, SplitNames, Spread};
 pub use schedule::{Happening, Outcomes, Workers, run_experiments};
-pub use tensors::{read_tensors, write_tensors};
 
 /// A run directory.
 #[derive(Debug)]
@@ -174,6 +179,25 @@ impl Run {
     ) -> Result<Checkpoint, RunError> {
         self.split_names(experiment)?;
         Checkpoints::of(&self.experiment_directory(experiment), experiment).choose(choice)
+    }
+
+    /// The step of an experiment's checkpoint.
+    ///
+    /// # Errors
+    /// If there is no such checkpoint.
+    pub fn step(&self, experiment: u32, choice: CheckpointChoice) -> Result<u64, RunError> {
+        self.split_names(experiment)?;
+        Checkpoints::of(&self.experiment_directory(experiment), experiment).find(choice)
+    }
+
+    /// The weights that an experiment's training evaluates with, as they were after `step` steps,
+    /// and their BLAKE3; nothing else of the checkpoint is read.
+    ///
+    /// # Errors
+    /// If there is no such checkpoint, or the weights are damaged.
+    pub fn weights(&self, experiment: u32, step: u64) -> Result<(Tensors, String), RunError> {
+        let average = self.manifest.config.training.evaluate_with == WeightsChoice::Average;
+        Checkpoints::of(&self.experiment_directory(experiment), experiment).weights(step, average)
     }
 
     /// The final result of an experiment, if it is complete.

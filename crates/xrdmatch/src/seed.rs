@@ -31,6 +31,16 @@ pub enum Purpose {
     StrongView = 8,
     /// Dropout masks; the item is the number of the forward pass within the step.
     Dropout = 9,
+    /// The counts of a simulated measurement; the item is a hash of the pattern's name.
+    CountingNoise = 10,
+    /// The weights of an encoder before the first step; the experiment is the encoder's number.
+    PretrainInitialization = 20,
+    /// The order in which an encoder visits its patterns; the step is the epoch.
+    PretrainOrder = 21,
+    /// The view of a pattern that an encoder learns from.
+    PretrainView = 22,
+    /// Dropout masks of an encoder.
+    PretrainDropout = 23,
 }
 
 /// The one number from which all randomness of a run follows.
@@ -55,6 +65,18 @@ impl Seed {
     pub fn number(self, purpose: Purpose, experiment: u32, step: u64, item: u64) -> u64 {
         use rand::Rng;
         self.rng(purpose, experiment, step, item).next_u64()
+    }
+
+    /// Uniform numbers in [0, 1) for the counting noise of the pattern of a name: the same for a name
+    /// wherever it stands in a batch.
+    pub fn counting_noise(self, name: &str) -> impl FnMut() -> f64 + use<> {
+        use rand::Rng;
+        let hash = blake3::hash(name.as_bytes());
+        let mut item = [0; 8];
+        item.copy_from_slice(&hash.as_bytes()[..8]);
+        let mut rng = self.rng(Purpose::CountingNoise, 0, 0, u64::from_le_bytes(item));
+        // 53 random bits over 2⁵³.
+        move || (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
 }
 

@@ -4,7 +4,9 @@
 //! Only [`Split::labeled`] rows may be trained on; [`Split::validation`] rows may be selected on;
 //! [`Split::evaluation`] rows are what is reported; [`Split::held_out`] rows are for a last look.
 
+mod cross_validation;
 mod file;
+mod grouped;
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -13,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use crate::dataset::Dataset;
 use crate::seed::{Purpose, Seed};
 
-pub use file::{SplitFile, SplitFileError};
+pub use cross_validation::{CrossValidation, Nested};
+pub use file::{FileNames, SplitFile, SplitFileError};
 
 /// The role of a labelled row in one experiment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,10 +74,27 @@ impl Split {
     }
 }
 
+/// What must not be parted by a split.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SplitKind {
+    /// Nothing: rows are drawn one by one, per class.
+    #[default]
+    Stratified,
+    /// Structure families: rows that are near-twins, or connected through near-twins, play one role.
+    Grouped,
+}
+
 /// How splits are drawn when no file gives them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Draw {
+    /// What must not be parted.
+    pub kind: SplitKind,
+    /// Cosine of blurred patterns from which rows are of one structure family. In (0, 1).
+    pub family_cosine: f32,
+    /// Whether rows of one composition are of one family, too.
+    pub family_composition: bool,
     /// Training rows per class, drawn anew in every experiment. One number serves all classes.
     pub labeled_per_class: Vec<usize>,
     /// Validation rows per class, drawn anew in every experiment. One number serves all classes.
@@ -90,6 +110,9 @@ pub struct Draw {
 impl Default for Draw {
     fn default() -> Self {
         Self {
+            kind: SplitKind::default(),
+            family_cosine: 0.93,
+            family_composition: false,
             labeled_per_class: vec![10],
             validation_per_class: vec![0],
             held_out: 0.0,
@@ -158,6 +181,36 @@ pub enum SplitError {
         /// What it may be.
         expected: &'static str,
     },
+    /// Whole families do not add up to the rows that are asked for.
+    #[error(
+        "whole structure families of {source_name} give {reached} of the {asked} rows of label {class} that are asked for as {role}"
+    )]
+    Families {
+        /// The file of the rows.
+        source_name: String,
+        /// The class.
+        class: usize,
+        /// The role, in words.
+        role: &'static str,
+        /// The rows asked for.
+        asked: usize,
+        /// The rows that families could give.
+        reached: usize,
+    },
+    /// A class has fewer samples, or families, than there are folds; or there are no two folds.
+    #[error(
+        "{found} {unit} of label {class} cannot be dealt into {folds} folds; it takes two folds and one for each"
+    )]
+    TooFewForFolds {
+        /// The class.
+        class: usize,
+        /// How many there are.
+        found: usize,
+        /// Of what: samples or families.
+        unit: &'static str,
+        /// The folds asked for.
+        folds: usize,
+    },
     /// The experiment's pool would be empty.
     #[error("{part} of {rows} unlabelled rows is no row at all")]
     EmptyPool {
@@ -182,6 +235,13 @@ impl Draw {
                 expected,
             });
         }
+        if !(self.family_cosine > 0.0 && self.family_cosine < 1.0) {
+            return Err(SplitError::Fraction {
+                setting: "family_cosine",
+                found: f64::from(self.family_cosine),
+                expected: "above 0 and below 1",
+            });
+        }
         let expected = "above 0 and at most 1";
         if !(self.pool > 0.0 && self.pool <= 1.0) {
             return Err(SplitError::Fraction { setting: "pool", found: self.pool, expected });
@@ -195,7 +255,7 @@ impl Draw {
         Ok(())
     }
 
-    /// Draws an experiment's split: per class, first the rows held out in all experiments of the
+    /// Draws an experiment's split row by row, whatever the [`kind`](Self::kind): per class, first the rows held out in all experiments of the
     /// run, then this experiment's training and validation rows; the others evaluate.
     ///
     /// # Errors

@@ -13,6 +13,8 @@ mod folds;
 mod interval;
 mod paired;
 
+pub(crate) use distribution::normal_cdf;
+
 pub use bootstrap::{Bootstrap, IntervalMethod, Strata};
 pub use error::StatisticsError;
 pub use experiments::Experiments;

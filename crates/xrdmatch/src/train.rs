@@ -3,14 +3,16 @@
 mod event;
 mod state;
 
-use convnet::{CpuNetwork, Initialization, Matrix, Mode, Network, Stream, Weights};
-use rayon::prelude::*;
+use convnet::{CpuNetwork, Initialization, Mode, Network, Stream, Tensors, Weights};
+use diffraction::Grid;
 use serde::{Deserialize, Serialize};
 
-use crate::augment::Augmenter;
+use crate::augment::Views;
 use crate::batch::{Batches, Place, PoolSample, StepBatch};
 use crate::config::{Config, ConfigError};
 use crate::dataset::{Dataset, Prepared};
+use crate::encoder::{Encoder, EncoderError, Inputs};
+use crate::input::InputError;
 use crate::metrics::Evaluation;
 use crate::objective::{StateError, Thresholds};
 use crate::predictions::{Predictions, PredictionsError, Sample};
@@ -71,6 +73,15 @@ pub enum TrainError {
     /// The network cannot be built for this input.
     #[error(transparent)]
     Architecture(#[from] convnet::ArchitectureError),
+    /// The input makes no sense on this grid.
+    #[error("in [input]: {0}")]
+    Input(#[from] InputError),
+    /// A stored encoder does not fit.
+    #[error(transparent)]
+    Encoder(#[from] EncoderError),
+    /// The configuration asks for an encoder and none was made.
+    #[error("the run has no encoder yet, but `pretrain.target` asks for one")]
+    NoEncoder,
     /// The pool cannot be drawn.
     #[error(transparent)]
     Split(#[from] crate::split::SplitError),
@@ -103,6 +114,7 @@ pub struct Trainer<'a> {
     experiment: u32,
     batches: Batches<'a>,
     batch: StepBatch,
+    inputs: Inputs,
     network: Box<dyn Network>,
     thresholds: Thresholds,
     progress: Progress,
@@ -122,7 +134,8 @@ pub struct StepReport {
 }
 
 impl<'a> Trainer<'a> {
-    /// An experiment before its first step.
+    /// An experiment before its first step; `encoder` is the run's, where the configuration asks
+    /// for one.
     ///
     /// # Errors
     /// If the configuration, the data and the split do not fit each other.
@@ -131,6 +144,7 @@ impl<'a> Trainer<'a> {
         data: &'a Data,
         split: &Split,
         experiment: u32,
+        encoder: Option<&Tensors>,
     ) -> Result<Self, TrainError> {
         let points = data.labeled.grid().points();
         config.validate(points)?;
@@ -149,6 +163,8 @@ impl<'a> Trainer<'a> {
         } else {
             Vec::new()
         };
+        let views = views(config, data.labeled.grid())?;
+        let inputs = inputs(config, data.labeled.grid(), encoder)?;
         let label = |row: usize| data.labeled.sample(row).label.map(|label| (row, label));
         let batches = Batches::new(
             &data.prepared_labeled,
@@ -156,14 +172,15 @@ impl<'a> Trainer<'a> {
             labeled.into_iter().filter_map(label).collect(),
             pool,
             config.batch,
-            (config.preparation, config.augmentation),
+            views,
             Place { seed, experiment },
         );
-        let network = CpuNetwork::new(
+        let network = CpuNetwork::with_precision(
             config.architecture()?,
-            points,
+            inputs.width(),
             config.network.initialization,
             seed.number(Purpose::Initialization, experiment, 0, 0),
+            config.network.precision,
         )?;
         Ok(Self {
             thresholds: config
@@ -171,6 +188,7 @@ impl<'a> Trainer<'a> {
                 .thresholds(usize::from(config.classes), batches.pool_len()),
             batch: batches.empty(),
             batches,
+            inputs,
             network: Box::new(network),
             progress: Progress::default(),
             config,
@@ -217,17 +235,21 @@ impl<'a> Trainer<'a> {
         let (config, experiment) = (self.config, self.experiment);
         self.batches.fill(step, &mut self.batch);
         let (batch, thresholds) = (&self.batch, &mut self.thresholds);
+        let signals = [&batch.labeled, &batch.weak, &batch.strong];
+        let encoded = self.inputs.encoder().map(|encoder| signals.map(|each| encoder.encode(each)));
+        let [labeled, weak, strong] = encoded.as_ref().map_or(signals, <[_; 3]>::each_ref);
         let dropout = |pass| config.seed.number(Purpose::Dropout, experiment, step, pass);
         let train = |pass| Mode::Train { dropout_seed: dropout(pass) };
-        let mut streams = vec![Stream { signals: &batch.labeled, mode: train(0), gradient: true }];
+        let mut streams = vec![Stream { signals: labeled, mode: train(0), gradient: true }];
         if config.objective.uses_unlabeled() {
-            let mode = match config.training.teacher {
+            let teacher = config.objective.algorithm.teacher().unwrap_or(config.training.teacher);
+            let mode = match teacher {
                 Teacher::Train => train(1),
                 Teacher::Eval => Mode::Running,
                 Teacher::Average => Mode::Average,
             };
-            streams.push(Stream { signals: &batch.weak, mode, gradient: false });
-            streams.push(Stream { signals: &batch.strong, mode: train(2), gradient: true });
+            streams.push(Stream { signals: weak, mode, gradient: false });
+            streams.push(Stream { signals: strong, mode: train(2), gradient: true });
         }
         let optimizer =
             config.optimizer.at(config.training.schedule.factor(step, config.training.steps()));
@@ -241,7 +263,8 @@ impl<'a> Trainer<'a> {
             let (loss, gradient) = config.objective.supervised(&logits[0], &batch.labels);
             report.supervised_loss = loss;
             let mut gradients = vec![Some(gradient)];
-            if let [_, weak, strong] = logits {
+            if let [labeled, weak, strong] = logits {
+                thresholds.tell(step, labeled);
                 let result = config.objective.unsupervised(thresholds, &batch.rows, weak, strong);
                 report.unsupervised_loss = result.loss;
                 report.mask_rate = result.mask_rate;
@@ -312,7 +335,7 @@ impl<'a> Trainer<'a> {
             .map(|&row| self.data.labeled.sample(row))
             .map(|sample| Sample::new(sample.name.clone(), sample.label))
             .collect();
-        let signals = plain_views(&self.data.prepared_labeled, rows);
+        let signals = self.inputs.plain(&self.data.prepared_labeled, rows);
         let logits = self.network.infer(&signals, self.config.training.evaluate_with.into());
         if !logits.as_slice().iter().all(|value| value.is_finite()) {
             return Err(TrainError::Diverged {
@@ -356,39 +379,60 @@ pub enum Continue {
     Stop,
 }
 
-/// The plain views of some rows, (rows, points).
-pub fn plain_views(data: &Prepared, rows: &[usize]) -> Matrix {
-    let mut signals = Matrix::zeros(rows.len(), data.points());
-    let outputs = signals.as_mut_slice().par_chunks_mut(data.points());
-    outputs.zip(rows).for_each_init(Augmenter::default, |augmenter, (out, &row)| {
-        let (indices, values) = data.pattern(row);
-        augmenter.plain(indices, values, out);
-    });
-    signals
+/// The views that a configuration draws on a grid.
+fn views(config: &Config, grid: Grid) -> Result<Views, InputError> {
+    Views::new(config.preparation, config.augmentation, config.input, grid)
+}
+
+/// What the classifier of a configuration sees, through the run's encoder where it has one.
+///
+/// # Errors
+/// If the configuration asks for an encoder and there is none that fits.
+pub fn inputs(
+    config: &Config,
+    grid: Grid,
+    encoder: Option<&Tensors>,
+) -> Result<Inputs, TrainError> {
+    let views = views(config, grid)?;
+    let encoder = match (config.pretrain.is_on(), encoder) {
+        (false, _) => None,
+        (true, None) => return Err(TrainError::NoEncoder),
+        (true, Some(tensors)) => {
+            Some(Encoder::from_tensors(&config.pretrain, views.bins(), tensors)?)
+        }
+    };
+    Ok(Inputs::new(views, encoder))
 }
 
 /// The bytes that training one experiment will need in memory, before anything is allocated.
 ///
 /// # Errors
 /// If the network cannot be built for this input.
-pub fn predicted_bytes(config: &Config, points: usize) -> Result<usize, TrainError> {
+pub fn predicted_bytes(config: &Config, grid: Grid) -> Result<usize, TrainError> {
+    let mut points = config.input.renderer(grid)?.bins();
+    if config.pretrain.is_on() {
+        points = config.pretrain.features();
+    }
     let mut streams = vec![config.batch.labeled];
     if config.objective.uses_unlabeled() {
         streams.extend([config.batch.unlabeled; 2]);
     }
-    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams)?)
+    let precision = config.network.precision;
+    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams, precision)?)
 }
 
-/// A network with given weights, for prediction.
+/// A network with given weights, for prediction from inputs of `width` numbers.
 ///
 /// # Errors
 /// If the weights do not fit the architecture.
 pub fn network_for_inference(
     config: &Config,
-    points: usize,
-    weights: &convnet::Tensors,
+    width: usize,
+    weights: &Tensors,
 ) -> Result<Box<dyn Network>, TrainError> {
-    let mut network = CpuNetwork::new(config.architecture()?, points, Initialization::Xavier, 0)?;
+    let (architecture, precision) = (config.architecture()?, config.network.precision);
+    let start = Initialization::Xavier;
+    let mut network = CpuNetwork::with_precision(architecture, width, start, 0, precision)?;
     network.load(weights)?;
     Ok(Box::new(network))
 }

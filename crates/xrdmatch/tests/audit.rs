@@ -9,7 +9,9 @@ use std::path::Path;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use shared_data::shared_file;
-use xrdmatch::audit::{Audit, AuditError, AuditSettings, Finding, Row, Severity, Table, audit};
+use xrdmatch::audit::{
+    Audit, AuditError, AuditSettings, Finding, Part, Row, Severity, Table, audit,
+};
 use xrdmatch::fingerprint::SparsePattern;
 
 /// A row with its own memory.
@@ -41,7 +43,14 @@ fn audited(tables: &[(&str, &[Owned])], points: usize) -> Result<Audit, AuditErr
     let tables: Vec<Table<'_>> = tables
         .iter()
         .zip(&rows)
-        .map(|((source, _), rows)| Table { source, points, rows })
+        .map(|((source, _), rows)| {
+            let part = match *source {
+                "unlabelled" => Part::Unlabelled,
+                "test" => Part::Test,
+                _ => Part::Labelled,
+            };
+            Table { source, part, points, grid: None, rows }
+        })
         .collect();
     audit(&tables, &AuditSettings::default())
 }
@@ -134,6 +143,26 @@ fn what_is_wrong_with_the_published_file_is_found_unaided() {
     assert_eq!(serde_json::from_str::<Audit>(&json).unwrap(), found);
 }
 
+#[test]
+fn a_marker_of_the_labelled_table_is_found_beside_a_large_pool_without_one() {
+    let mut rows = clean(5, 60, 400);
+    for row in rows.iter_mut().filter(|row| row.label.is_some()) {
+        row.indices.push(4500);
+        row.values.push(if row.label == Some(0) { 1e-5 } else { 2e-5 });
+    }
+    let (labelled, unlabelled) = rows.split_at(60);
+    let found = audited(&[("labelled", labelled), ("unlabelled", unlabelled)], 4501).unwrap();
+    let alarms: Vec<&Finding> = found.alarms().collect();
+    assert!(
+        matches!(
+            alarms[..],
+            [Finding::MarkerColumn { column: 4500, occupied, auc: Some(auc), .. }]
+                if *occupied == 1.0 && *auc > 0.999
+        ),
+        "{alarms:?}"
+    );
+}
+
 /// Rows like the real ones, in which the classes differ by where some peaks tend to be, and by
 /// nothing else.
 fn clean(seed: u64, labelled: usize, unlabelled: usize) -> Vec<Owned> {
@@ -173,7 +202,7 @@ fn clean(seed: u64, labelled: usize, unlabelled: usize) -> Vec<Owned> {
 #[test]
 fn clean_data_raises_no_alarm() {
     let mut false_alarms = Vec::new();
-    for seed in 0..40 {
+    for seed in 0..50 {
         let rows = clean(seed, 110, 40);
         let (labelled, unlabelled) = rows.split_at(110);
         let found = audited(&[("labelled", labelled), ("unlabelled", unlabelled)], 4501).unwrap();
@@ -181,9 +210,9 @@ fn clean_data_raises_no_alarm() {
         let others = found.findings.into_iter().filter(|reported| !notes(&reported.finding));
         false_alarms.extend(others.map(|reported| (seed, reported.finding)));
     }
-    println!("false alarms in 40 clean data sets: {}", false_alarms.len());
-    // At an error rate of 1 % per data set, two or more in forty have a chance of 6 %.
-    assert!(false_alarms.len() <= 1, "{false_alarms:#?}");
+    println!("false alarms in 50 clean data sets: {}", false_alarms.len());
+    // At an error rate of 1 % per data set, two or more in fifty have a chance of 9 %, three of 1.4 %.
+    assert!(false_alarms.len() <= 2, "{false_alarms:#?}");
 }
 
 #[test]
@@ -227,6 +256,22 @@ fn each_planted_defect_is_found() {
         assert!(kinds.contains(&expected), "{expected:?} in {kinds:?}");
     }
     assert!(kinds.is_sorted_by_key(|(_, severity)| *severity));
+}
+
+#[test]
+fn a_test_row_with_its_like_among_the_training_rows_is_an_alarm() {
+    let rows = clean(7, 110, 40);
+    let mut test: Vec<Owned> = clean(8, 20, 0);
+    test[3] = Owned { name: "copy".into(), ..rows[5].clone() };
+    let found = audited(&[("labelled", &rows[..110]), ("test", &test)], 4501).unwrap();
+    let alarms: Vec<&Finding> = found.alarms().collect();
+    assert!(
+        matches!(
+            alarms[..],
+            [Finding::Duplicates { samples: [a, b] }] if a.part == Part::Labelled && b.part == Part::Test
+        ),
+        "{alarms:?}"
+    );
 }
 
 #[test]

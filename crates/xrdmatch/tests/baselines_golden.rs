@@ -6,6 +6,7 @@ mod shared_data;
 use std::collections::HashMap;
 use std::fs::{self, File};
 
+use rayon::prelude::*;
 use serde::Deserialize;
 use shared_data::shared_file;
 use xrdmatch::baseline::{
@@ -15,7 +16,7 @@ use xrdmatch::baseline::{
 use xrdmatch::fingerprint::{Blur, Fingerprints, Scale, SparsePattern};
 use xrdmatch::metrics::{Metric, Outcomes};
 use xrdmatch::predictions::Sample;
-use xrdmatch::statistics::Experiments;
+use xrdmatch::statistics::{Experiments, Summary};
 
 #[derive(Deserialize)]
 struct Case {
@@ -101,6 +102,86 @@ fn models_with_one_optimum_equal_scikit_learns_to_six_digits() {
             let mean: f64 =
                 found.iter().zip(expected).map(|(a, b)| a - b).sum::<f64>() / found.len() as f64;
             assert!(error < 0.04 && mean.abs() < 0.01, "case {number}, {kind:?}: {error}, {mean}");
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Seeds {
+    sigma: f64,
+    stride: usize,
+    root: bool,
+    model: String,
+    trees: usize,
+    every: usize,
+    macro_f1: Vec<f64>,
+    auc: Vec<f64>,
+}
+
+/// On raw sticks a random forest of 50 trees scatters by 0.015 in AUC from seed to seed (the mean of
+/// 20 splits), so only means over many seeds can be compared. `golden/baseline/forest_seeds.py`
+/// fits scikit-learn's with 40 seeds; here are 60 of ours on the same splits, and 20 on the blurred
+/// patterns, which scatter less. The difference of such means has a standard error of 0.003.
+#[test]
+fn forests_are_within_001_of_scikit_learns_in_the_mean_over_seeds() {
+    let test = "forests_are_within_001_of_scikit_learns_in_the_mean_over_seeds";
+    let (Some(rows), Some(splits)) =
+        (shared_file(test, "lbs.csv"), shared_file(test, "paper_splits.json"))
+    else {
+        return;
+    };
+    let (samples, patterns) = published_rows(&rows);
+    let row_of: HashMap<&str, usize> =
+        (0..).zip(&samples).map(|(row, sample)| (sample.name.as_str(), row)).collect();
+    let splits: Splits = serde_json::from_str(&fs::read_to_string(splits).unwrap()).unwrap();
+    let expected: Vec<Seeds> =
+        serde_json::from_str(include_str!("golden/baseline/forest_seeds.json")).unwrap();
+    assert_eq!(expected.len(), 4);
+    for Seeds { sigma, stride, root, model, trees, every, macro_f1, auc } in expected {
+        let all = fingerprints(&patterns, 4500, &blur(sigma, stride, root));
+        let kind = if model == "extra" { ForestKind::ExtraTrees } else { ForestKind::RandomForest };
+        let of_seed = |seed: u64| {
+            let values: Vec<[f64; 2]> = splits
+                .experiments
+                .iter()
+                .step_by(every)
+                .map(|split| {
+                    let pick = |names: &[String]| -> Vec<usize> {
+                        names.iter().map(|name| row_of[name.as_str()]).collect()
+                    };
+                    let (training, judged) = (pick(&split.labeled), pick(&split.evaluation));
+                    let labels: Vec<u8> =
+                        training.iter().map(|row| samples[*row].truth.unwrap()).collect();
+                    let seed = 1000 * seed + split.experiment;
+                    let forest = ForestSettings { kind, seed, trees, ..ForestSettings::default() };
+                    let fitted =
+                        Baseline::Forest(forest).fit(&all.pick(&training), &labels).unwrap();
+                    let judged_samples = judged.iter().map(|row| samples[*row].clone()).collect();
+                    let answer = fitted.predict(&all.pick(&judged), judged_samples).unwrap();
+                    let outcomes = Outcomes::of(&answer).unwrap();
+                    [Metric::MacroF1, Metric::Auc].map(|m| m.measure(&outcomes).unwrap())
+                })
+                .collect();
+            [0, 1].map(|of| values.iter().map(|v| v[of]).sum::<f64>() / values.len() as f64)
+        };
+        let seeds: u64 = if sigma == 0.0 { 60 } else { 20 };
+        let ours: Vec<[f64; 2]> = (0..seeds).into_par_iter().map(of_seed).collect();
+        for (of, name, theirs) in [(0, "macro-F1", macro_f1), (1, "AUC", auc)] {
+            let found =
+                Summary::of(&ours.iter().map(|values| values[of]).collect::<Vec<_>>()).unwrap();
+            let expected = Summary::of(&theirs).unwrap();
+            assert!(expected.count >= 20);
+            let error = |summary: &Summary| summary.sd / (summary.count as f64).sqrt();
+            let difference = found.mean - expected.mean;
+            println!(
+                "{model} σ={sigma} {name}: {:.4} ± {:.4} ours, {:.4} ± {:.4} theirs, {:+.1} standard errors",
+                found.mean,
+                error(&found),
+                expected.mean,
+                error(&expected),
+                difference / error(&found).hypot(error(&expected))
+            );
+            assert!(difference.abs() < 0.01, "{model} σ={sigma} {name}: {difference}");
         }
     }
 }
@@ -201,12 +282,12 @@ fn baselines_on_the_published_splits_are_within_001_of_scikit_learn() {
         println!(
             "{model} σ={sigma}: F1 {found_f1:.4} ({macro_f1:.4}), AUC {found_auc:.4} ({auc:.4})"
         );
-        // What has one optimum agrees but for rows on the very border of a decision.
-        // OWED: forests must come within 0.01 and do not yet (AUC 0.595 against 0.585 measured);
-        // the wider bound here only watches that they come no further apart.
+        // What has one optimum agrees but for rows on the very border of a decision. Of forests
+        // these are one seed of ours and one of scikit-learn's, which differ by more than 0.01 when
+        // both are scikit-learn's: they are judged over many seeds below.
         let tolerance = match model.as_str() {
             "logistic" | "svm" => 1e-3,
-            "forest" | "extra" => 0.02,
+            "forest" | "extra" => continue,
             _ => 0.01,
         };
         assert!((found_f1 - macro_f1).abs() < tolerance, "{model}: F1 {found_f1}, not {macro_f1}");

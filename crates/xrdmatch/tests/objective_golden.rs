@@ -65,6 +65,9 @@ fn same(found: &Matrix, expected: &[f64], at: &str) {
     assert_eq!(found.as_slice().len(), expected.len(), "{at}");
     for (&found, &expected) in found.as_slice().iter().zip(expected) {
         let difference = (f64::from(found) - expected).abs();
-        assert!(difference <= GRADIENT_TOLERANCE * expected.abs().max(1.0), "{at}: {found} {expected}");
+        assert!(
+            difference <= GRADIENT_TOLERANCE * expected.abs().max(1.0),
+            "{at}: {found} {expected}"
+        );
     }
 }

@@ -9,13 +9,19 @@ const HEAD: [usize; 3] = [1024, 256, 2];
 
 impl Architecture {
     /// Names that [`preset`](Self::preset) knows.
-    pub const PRESETS: &[&str] = &["paper", "vgg11", "vgg13", "vgg16", "vgg19"];
+    pub const PRESETS: &[&str] =
+        &["paper", "vgg11", "vgg13", "vgg16", "vgg19", "compact", "perceptron", "linear"];
 
     /// An architecture by name: `paper` is the network of Z. Wan et al., *Energy Environ. Sci.*
     /// 2024, 17, 9487; `vgg11` to `vgg19` are the classic layouts in one dimension with batch
-    /// norm, `vgg16` that of PaddleScience's example.
+    /// norm, `vgg16` that of PaddleScience's example. For signals of some hundred points:
+    /// `compact`, three small convolutions whose flattening keeps the place of every peak;
+    /// `perceptron`, two hidden layers; `linear`, one layer.
     #[must_use]
     pub fn preset(name: &str) -> Option<Self> {
+        if let Some(small) = small(name) {
+            return Some(small);
+        }
         let features = match name {
             "paper" => paper(),
             "vgg11" => vgg(&[1, 1, 2, 2, 2]),
@@ -36,6 +42,37 @@ impl Architecture {
         classifier.push(Layer::Linear { outputs: classes });
         Some(Self { features, classifier })
     }
+}
+
+/// Networks for short signals and few labels.
+fn small(name: &str) -> Option<Architecture> {
+    let hidden = |outputs, rate| {
+        [Layer::Linear { outputs }, Layer::BatchNorm, Layer::Relu, Layer::Dropout { rate }]
+    };
+    let classes = Layer::Linear { outputs: HEAD[2] };
+    Some(match name {
+        "compact" => {
+            let mut features = Vec::new();
+            for (channels, kernel) in [(16, 7), (32, 5), (64, 5)] {
+                features.extend([
+                    Layer::Conv { channels, kernel, stride: 1, padding: kernel / 2 },
+                    Layer::BatchNorm,
+                    Layer::Relu,
+                    Layer::MaxPool { size: 3 },
+                ]);
+            }
+            features.push(Layer::Dropout { rate: DROPOUT });
+            let classifier = hidden(64, DROPOUT).into_iter().chain([classes]).collect();
+            Architecture { features, classifier }
+        }
+        "perceptron" => {
+            let hidden = [hidden(256, DROPOUT), hidden(64, DROPOUT)].concat();
+            let classifier = hidden.into_iter().chain([classes]).collect();
+            Architecture { features: Vec::new(), classifier }
+        }
+        "linear" => Architecture { features: Vec::new(), classifier: vec![classes] },
+        _ => return None,
+    })
 }
 
 /// Four stages of a convolution with stride 2, one with stride 1, and a pool.

@@ -9,11 +9,14 @@ use crate::Matrix;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::kernels::dropout::Mask;
 use crate::kernels::isa::Isa;
-use crate::kernels::memory::{Buffer, in_pool};
+use crate::kernels::memory::{Buffer, in_pool, spread_pieces};
 use crate::kernels::normalize::{Activate, Activation};
 use crate::kernels::rows::Input;
 use crate::kernels::stage::Moments;
 use crate::optimizer::decimal;
+
+/// Positions of a piece of what follows a map.
+const POSITIONS: usize = 128;
 
 /// What batch norm and dropout do in a pass.
 #[derive(Clone, Copy, Debug)]
@@ -97,29 +100,42 @@ fn blocks(
     scratch: &mut Scratch,
     prepared: Option<(&[Buffer], bool)>,
 ) {
+    for i in 0..context.plan.blocks.len() {
+        block(context, i, &mut running, passes, scratch, prepared);
+    }
+}
+
+/// All passes through one block.
+pub(super) fn block(
+    context: Context<'_>,
+    i: usize,
+    running: &mut Running<'_>,
+    passes: &mut [Pass<'_>],
+    scratch: &mut Scratch,
+    prepared: Option<(&[Buffer], bool)>,
+) {
     let Context { plan, isa, weights } = context;
-    for (i, block) in plan.blocks.iter().enumerate() {
-        if let (Some(map), None) = (&block.map, prepared) {
-            map.conv.prepare(isa, &weights[map.weight.clone()], &mut scratch.prepared);
+    let block = &plan.blocks[i];
+    if let (Some(map), None) = (&block.map, prepared) {
+        map.conv.prepare(isa, &weights[map.weight.clone()], &mut scratch.prepared);
+    }
+    for pass in &mut *passes {
+        if pass.logits.rows() == 0 {
+            continue;
         }
-        for pass in &mut *passes {
-            if pass.logits.rows() == 0 {
-                continue;
+        let records = map(context, i, pass, scratch, prepared);
+        let affine = &mut pass.tape.affine[i];
+        match (&mut *running, &block.normalize) {
+            (_, None) => plain_affine(block, weights, affine),
+            (Running::Read(statistics), Some(_)) => {
+                running_affine(block, weights, statistics, affine);
             }
-            let records = map(context, i, pass, scratch, prepared);
-            let affine = &mut pass.tape.affine[i];
-            match (&mut running, &block.normalize) {
-                (_, None) => plain_affine(block, weights, affine),
-                (Running::Read(statistics), Some(_)) => {
-                    running_affine(block, weights, statistics, affine);
-                }
-                (Running::Move { statistics, batches }, Some(_)) => {
-                    let records = &scratch.records[..records * (1 + 2 * block.lanes())];
-                    batch_affine(context, block, records, (statistics, batches), affine);
-                }
+            (Running::Move { statistics, batches }, Some(_)) => {
+                let records = &scratch.records[..records * (1 + 2 * block.lanes())];
+                batch_affine(context, block, records, (statistics, batches), affine);
             }
-            activate(context, i, pass);
         }
+        activate(context, i, pass);
     }
 }
 
@@ -270,23 +286,26 @@ fn activate(Context { plan, isa, .. }: Context<'_>, i: usize, pass: &mut Pass<'_
     if block.fused {
         return;
     }
-    let size = block.mapped_size();
-    let one = |n: usize, y: &[f32], affine: &Affine, behaviour, x: &mut [f32]| {
+    let (size, lanes) = (block.mapped_size(), block.lanes());
+    let one = |n: usize, first: usize, y: &[f32], affine: &Affine, behaviour, x: &mut [f32]| {
         let activation = activation(block, behaviour, n);
         let (scale, shift) = (&affine.scale[..], &affine.shift[..]);
-        isa.run(Activate { y: &y[n * size..][..size], scale, shift, activation, x });
+        let y = &y[n * size..][..size];
+        isa.run(Activate { y, first, scale, shift, activation, x });
     };
     let (batch, behaviour) = (pass.logits.rows(), pass.behaviour);
     if let Some(next) = plan.blocks.get(i + 1) {
         let mut memory = pass.tape.take(Part::Input, i + 1);
-        let x = memory[..batch * next.input_size()].par_chunks_mut(next.input_size());
+        let size = next.input_size();
         let (y, affine) = (pass.tape.mapped(i), &pass.tape.affine[i]);
-        x.enumerate().for_each(|(n, x)| one(n, y, affine, behaviour, x));
+        spread_pieces(&mut memory[..batch * size], size, POSITIONS * lanes, |n, piece, x| {
+            one(n, piece * POSITIONS, y, affine, behaviour, x);
+        });
         pass.tape.put_back(Part::Input, i + 1, memory);
     } else {
-        let mut row = vec![0.0; block.output.length * block.lanes()];
+        let mut row = vec![0.0; block.output.length * lanes];
         for n in 0..batch {
-            one(n, pass.tape.mapped(i), &pass.tape.affine[i], behaviour, &mut row);
+            one(n, 0, pass.tape.mapped(i), &pass.tape.affine[i], behaviour, &mut row);
             let logits = pass.logits.row_mut(n);
             logits.copy_from_slice(&row[..logits.len()]);
         }

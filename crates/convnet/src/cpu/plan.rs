@@ -10,7 +10,6 @@ use std::ops::Range;
 use crate::architecture::{Architecture, ArchitectureError, Layer, Shape};
 use crate::initialize::Kind;
 use crate::kernels::conv::{Choice, Conv, Geometry, Needs};
-use crate::kernels::dense::Dense;
 use crate::kernels::product::PANEL;
 
 use super::parameters::{Order, Parameters};
@@ -124,7 +123,7 @@ impl Block {
 
     /// Whether its map is a linear layer, which reads its input as it is.
     fn is_dense(&self) -> bool {
-        self.map.as_ref().is_some_and(|map| matches!(map.conv, Conv::Dense(_)))
+        self.map.as_ref().is_some_and(|map| map.conv.is_linear())
     }
 
     /// How far into the block a layer comes; a block's layers come in rising order.
@@ -189,10 +188,8 @@ impl Plan {
                     );
                 }
                 Layer::Linear { outputs } => {
-                    let conv = Conv::Dense(Dense {
-                        features: block.input_size(),
-                        outputs: outputs.next_multiple_of(PANEL),
-                    });
+                    let lanes = outputs.next_multiple_of(PANEL);
+                    let conv = Conv::linear(block.input_size(), lanes, choice);
                     let shape = vec![outputs, block.input.channels * block.input.length];
                     let mapped = Shape { channels: outputs, length: 1 };
                     block.set_map(

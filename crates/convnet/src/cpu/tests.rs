@@ -4,13 +4,18 @@ use crate::initialize::uniform;
 use crate::reference::{self, Arrays, Reference};
 use crate::{
     AdamW, Architecture, Choice, Convolution, CpuNetwork, Decay, Initialization, Layer, LoadError,
-    Matrix, Mismatch, Mode, Network, Stream, Tensor, Tensors, Weights,
+    Matrix, Mismatch, Mode, Network, Precision, Stream, Tensor, Tensors, Weights,
 };
 
 /// What single precision loses on the way through a small network, relative L2.
 const LOGITS: f64 = 1e-5;
 /// The same for gradients, whose sums are longer.
 const GRADIENTS: f64 = 1e-4;
+/// What rounding operands to 8 significant bits (2⁻⁹ each) makes of logits, layer after layer.
+const ROUNDED: f64 = 3e-2;
+/// The same of all gradients together, which pass the layers twice and in which a ReLU or a pool
+/// may choose otherwise.
+const ROUNDED_GRADIENT: f64 = 1e-1;
 /// A gradient smaller than this share of the network's largest is what remains of larger terms
 /// that cancel (a bias before batch norm: all of them), and is judged as if it had this size.
 const CANCELLED: f64 = 1e-3;
@@ -394,13 +399,90 @@ fn any_number_of_threads_gives_the_same_bits() {
                 let pool =
                     rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("threads");
                 let mut network = network(&architecture, length, 6);
-                pool.install(|| run(&mut network, 0..3))
+                let mut rounded = rounded(&architecture, length, 6);
+                pool.install(|| [run(&mut network, 0..3), run(&mut rounded, 0..3)])
             })
             .into();
         assert!(results.iter().all(|result| *result == results[0]));
-        let finite = results[0].iter().flat_map(|t| t.values()).flat_map(|t| &t.data);
+        let finite = results[0].iter().flatten().flat_map(|t| t.values()).flat_map(|t| &t.data);
         assert!(finite.into_iter().all(|x| x.is_finite()));
     }
+}
+
+/// The same network with operands rounded to bfloat16.
+fn rounded(architecture: &Architecture, length: usize, seed: u64) -> CpuNetwork {
+    let weights = network(architecture, length, seed).weights(Weights::Current);
+    let (architecture, start) = (architecture.clone(), Initialization::Pytorch);
+    let mut network =
+        CpuNetwork::with_precision(architecture, length, start, seed, Precision::Bf16)
+            .expect("fits");
+    network.load(&weights).expect("weights of the same architecture");
+    network
+}
+
+#[test]
+fn rounded_operands_change_logits_and_gradients_by_little_more_than_their_rounding() {
+    for (architecture, length) in cases() {
+        let (mut exact, mut rounded) =
+            (network(&architecture, length, 21), rounded(&architecture, length, 21));
+        let signals = signals(9, length, 22);
+        let widen = |values: &[f32]| values.iter().map(|&x| f64::from(x)).collect::<Vec<_>>();
+        let expected = exact.infer(&signals, Weights::Current);
+        let found = rounded.infer(&signals, Weights::Current);
+        let error = relative_error(found.as_slice(), &widen(expected.as_slice()));
+        // Nothing at all would be single precision under another name.
+        assert!(error < ROUNDED && error > 1e-6, "{architecture:?}: {error:.1e}");
+        let outcome = |network: &mut CpuNetwork| {
+            let stream =
+                Stream { signals: &signals, mode: Mode::Train { dropout_seed: 4 }, gradient: true };
+            network.learn(&[stream], &probe(), &mut |logits| {
+                let values = logits[0].as_slice().iter().map(|x| x.tanh() - 0.3).collect();
+                vec![Some(Matrix::from_vec(logits[0].rows(), logits[0].cols(), values))]
+            });
+            gradients(network)
+        };
+        let (expected, found) = (outcome(&mut exact), outcome(&mut rounded));
+        let all =
+            |tensors: &Tensors| tensors.values().flat_map(|t| t.data.clone()).collect::<Vec<f32>>();
+        let error = relative_error(&all(&found), &widen(&all(&expected)));
+        assert!(error < ROUNDED_GRADIENT && error > 1e-6, "{architecture:?}: {error:.1e}");
+    }
+}
+
+#[test]
+fn training_with_rounded_operands_learns() {
+    let (length, rows) = (101, 24);
+    // Class 1 has a stick in the second half.
+    let mut batch = signals(rows, length, 5);
+    for row in 0..rows {
+        batch.row_mut(row).iter_mut().for_each(|x| *x = x.abs() * 0.2);
+        batch.row_mut(row)[20 + row + 40 * (row % 2)] = 3.0;
+    }
+    let loss = |logits: &Matrix, row: usize| {
+        let wrong = logits.row(row)[1 - row % 2] - logits.row(row)[row % 2];
+        f64::from(wrong.exp().ln_1p())
+    };
+    let mut network = rounded(&cases()[0].0, length, 3);
+    let settings = AdamW { learning_rate: 3e-3, ..AdamW::default() };
+    let mut losses = Vec::new();
+    for step in 0..60 {
+        let mode = Mode::Train { dropout_seed: step };
+        let stream = Stream { signals: &batch, mode, gradient: true };
+        network.learn(&[stream], &settings, &mut |logits| {
+            let logits = &logits[0];
+            losses.push((0..rows).map(|row| loss(logits, row)).sum::<f64>() / rows as f64);
+            let mut gradient = Matrix::zeros(rows, 2);
+            for row in 0..rows {
+                let wrong = logits.row(row)[1 - row % 2] - logits.row(row)[row % 2];
+                let pull = 1.0 / (1.0 + (-wrong).exp()) / rows as f32;
+                gradient.row_mut(row)[row % 2] = -pull;
+                gradient.row_mut(row)[1 - row % 2] = pull;
+            }
+            vec![Some(gradient)]
+        });
+    }
+    let (first, last) = (losses[0], losses[losses.len() - 1]);
+    assert!(last < 0.3 * first, "loss {first:.3} before, {last:.3} after");
 }
 
 #[test]

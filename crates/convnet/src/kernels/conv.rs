@@ -12,6 +12,8 @@ use super::dense::Dense;
 use super::direct::Direct;
 use super::isa::Isa;
 use super::product::PANEL;
+use super::rounded::conv::RoundedConv;
+use super::rounded::dense::RoundedDense;
 use super::rows::{Gradient, Input, Strip};
 use super::spectral::Spectral;
 
@@ -81,6 +83,8 @@ pub enum Choice {
     Direct,
     /// Products of spectra of tiles of so many rows, where the kernel fits.
     Spectral(usize),
+    /// Matrix products of operands rounded to bfloat16, of linear layers too.
+    Rounded,
 }
 
 /// A map of rows to rows with an algorithm.
@@ -89,6 +93,8 @@ pub(crate) enum Conv {
     Direct(Direct),
     Spectral(Spectral),
     Dense(Dense),
+    Rounded(RoundedConv),
+    RoundedDense(RoundedDense),
 }
 
 /// Memory for the passes of a map.
@@ -129,10 +135,27 @@ pub(crate) struct InputTarget<'a> {
 impl Conv {
     /// A convolution with the algorithm of choice, for batches of about this size.
     pub(crate) fn new(geometry: Geometry, choice: Choice, batch: usize) -> Self {
+        if choice == Choice::Rounded {
+            return Self::Rounded(RoundedConv { geometry });
+        }
         match best(&geometry, choice, batch) {
             Some(points) => Self::Spectral(Spectral::new(geometry, points)),
             None => Self::Direct(Direct { geometry }),
         }
+    }
+
+    /// A linear layer.
+    pub(crate) fn linear(features: usize, outputs: usize, choice: Choice) -> Self {
+        if choice == Choice::Rounded {
+            Self::RoundedDense(RoundedDense { features, outputs })
+        } else {
+            Self::Dense(Dense { features, outputs })
+        }
+    }
+
+    /// Whether it is a linear layer, which reads its input as it is.
+    pub(crate) fn is_linear(&self) -> bool {
+        matches!(self, Self::Dense(_) | Self::RoundedDense(_))
     }
 
     /// Its shapes, unless it is a linear layer.
@@ -140,7 +163,8 @@ impl Conv {
         match self {
             Self::Direct(direct) => Some(direct.geometry),
             Self::Spectral(spectral) => Some(spectral.geometry),
-            Self::Dense(_) => None,
+            Self::Rounded(rounded) => Some(rounded.geometry),
+            Self::Dense(_) | Self::RoundedDense(_) => None,
         }
     }
 
@@ -149,6 +173,7 @@ impl Conv {
         match self {
             Self::Direct(_) | Self::Dense(_) => Choice::Direct,
             Self::Spectral(spectral) => Choice::Spectral(spectral.points),
+            Self::Rounded(_) | Self::RoundedDense(_) => Choice::Rounded,
         }
     }
 
@@ -158,13 +183,17 @@ impl Conv {
             Self::Direct(direct) => direct.needs(batch, learns),
             Self::Spectral(spectral) => spectral.needs(batch, learns),
             Self::Dense(dense) => dense.needs(batch, learns),
+            Self::Rounded(rounded) => rounded.needs(batch, learns),
+            Self::RoundedDense(dense) => dense.needs(batch, learns),
         }
     }
 
     /// Makes of the weights what [`forward`](Self::forward) reads, if that is something else.
     pub(crate) fn prepare(&self, isa: Isa, weights: &[f32], prepared: &mut [f32]) {
-        if let Self::Spectral(spectral) = self {
-            spectral.prepare(isa, weights, prepared);
+        match self {
+            Self::Spectral(spectral) => spectral.prepare(isa, weights, prepared),
+            Self::Rounded(rounded) => rounded.prepare(isa, weights, prepared),
+            Self::Direct(_) | Self::Dense(_) | Self::RoundedDense(_) => {}
         }
     }
 
@@ -172,7 +201,8 @@ impl Conv {
     pub(crate) fn prepared(&self) -> usize {
         match self {
             Self::Spectral(spectral) => spectral.prepared(),
-            Self::Direct(_) | Self::Dense(_) => 0,
+            Self::Rounded(rounded) => rounded.prepared(),
+            Self::Direct(_) | Self::Dense(_) | Self::RoundedDense(_) => 0,
         }
     }
 
@@ -189,7 +219,8 @@ impl Conv {
             Self::Spectral(spectral) => {
                 spectral.prepare_backward(isa, weights, prepared, scratch);
             }
-            Self::Dense(_) => {}
+            Self::Rounded(rounded) => rounded.prepare_backward(isa, weights, prepared, scratch),
+            Self::Dense(_) | Self::RoundedDense(_) => {}
         }
     }
 
@@ -210,6 +241,8 @@ impl Conv {
                 spectral.forward(isa, input, weights.1, y, records, scratch)
             }
             Self::Dense(dense) => dense.forward(isa, input, weights.0, y, records),
+            Self::Rounded(rounded) => rounded.forward(isa, input, weights.1, y, records, scratch),
+            Self::RoundedDense(dense) => dense.forward(isa, input, weights.0, y, records, scratch),
         }
     }
 
@@ -235,6 +268,13 @@ impl Conv {
                 dense.backward(isa, (input, gradient), weights.0, dw, dx, scratch);
                 0
             }
+            Self::Rounded(rounded) => {
+                rounded.backward(isa, (input, gradient), weights.1, dw, dx, scratch)
+            }
+            Self::RoundedDense(dense) => {
+                dense.backward(isa, (input, gradient), weights.0, dw, dx, scratch);
+                0
+            }
         }
     }
 }
@@ -242,15 +282,15 @@ impl Conv {
 /// What reading or writing one channel of one row of a tile costs, transform included, in
 /// multiplications; for tiles of 16, 32 and 64 rows. Measured by `cargo bench --bench layers`.
 const TRANSFORM: [(usize, f64); 3] = [(16, 26.0), (32, 28.0), (64, 52.0)];
-/// What it costs to read a prepared weight from memory, in multiplications: a core multiplies 120
-/// times in the nanosecond in which it reads 3 of them.
-const WEIGHT: f64 = 40.0;
+/// What it costs to read a prepared weight from memory, in multiplications: a core multiplies some
+/// 80 times in the nanosecond in which it reads 4 to 7 of them.
+const WEIGHT: f64 = 20.0;
 
 /// Cost of a batch's forward pass in multiplications; none where the algorithm does not fit.
 pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f64> {
     let (width, outputs, batch) = (g.input.width(), g.output.channels, batch as f64);
     match choice {
-        Choice::Cheapest => None,
+        Choice::Cheapest | Choice::Rounded => None,
         Choice::Direct => {
             let weights = g.weights() as f64;
             Some(weights * (batch * g.output.length as f64 + WEIGHT))
@@ -272,7 +312,7 @@ pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f6
 /// Tile length of the algorithm to use, or none for the direct one.
 fn best(g: &Geometry, choice: Choice, batch: usize) -> Option<usize> {
     match choice {
-        Choice::Direct => None,
+        Choice::Direct | Choice::Rounded => None,
         Choice::Spectral(points) => predicted(g, choice, batch).map(|_| points),
         Choice::Cheapest => {
             let cost = |points| Some((points, predicted(g, Choice::Spectral(points), batch)?));

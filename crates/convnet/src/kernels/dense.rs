@@ -4,13 +4,15 @@
 use super::conv::{InputTarget, Needs};
 use super::isa::{Isa, Kernel};
 use super::memory::{Parts, spread};
-use super::product::{Left, Out, PANEL, Right, product};
+use super::product::{Left, Out, PANEL, Right, product, streams};
 use super::rows::{Gradient, Input, Reading, Strip};
 use super::simd::Vector;
 use super::stage::{Moments, Stage};
 
 /// Features of a piece of work.
 const PIECE: usize = 192;
+/// Streams of weights that a core reads side by side.
+const STREAMS: usize = 4;
 
 /// A linear layer.
 #[derive(Clone, Debug)]
@@ -45,9 +47,17 @@ impl Dense {
     ) -> usize {
         let batch = y.len() / self.outputs;
         let out = Parts::new(y);
-        spread(true, self.outputs / PANEL, |panel| {
-            isa.run(Multiply { dense: self, x: input.values, weights, out, batch, panel });
-        });
+        let panels = self.outputs / PANEL;
+        if batch == 1 {
+            spread(true, panels.div_ceil(STREAMS), |i| {
+                let panels = i * STREAMS..panels.min((i + 1) * STREAMS);
+                isa.run(Single { dense: self, x: input.values, weights, out, panels });
+            });
+        } else {
+            spread(true, panels, |panel| {
+                isa.run(Multiply { dense: self, x: input.values, weights, out, batch, panel });
+            });
+        }
         if let Some(records) = records {
             isa.run(Moments { rows: y, record: &mut records[..=2 * self.outputs] });
         }
@@ -130,6 +140,48 @@ impl Dense {
                     }
                 }
             });
+        }
+    }
+}
+
+/// A few panels of outputs of a single sample, where all there is to do is to read the weights.
+struct Single<'a> {
+    dense: &'a Dense,
+    x: &'a [f32],
+    weights: &'a [f32],
+    out: Parts<'a, f32>,
+    panels: std::ops::Range<usize>,
+}
+
+impl Kernel for Single<'_> {
+    type Output = ();
+    #[inline(always)]
+    unsafe fn run<V: Vector>(self) {
+        let Self { dense: &Dense { features, outputs }, x, weights, out, panels } = self;
+        let size = features * PANEL;
+        assert!(features <= x.len() && panels.end * size <= weights.len());
+        assert!(panels.end * PANEL <= outputs && outputs <= out.len());
+        // Columns of two vectors' width.
+        let width = 2 * V::LANES;
+        let columns = PANEL / width;
+        let mut column = panels.start * columns;
+        while column < panels.end * columns {
+            // SAFETY: in bounds by the assertions; the columns are this kernel's own.
+            unsafe {
+                let right = |i: usize| {
+                    let at = column + i;
+                    weights.as_ptr().add(at / columns * size + at % columns * width)
+                };
+                let to = |i: usize| out.start().add((column + i) * width);
+                if panels.end * columns - column >= STREAMS {
+                    let (right, to) = ([0, 1, 2, 3].map(right), [0, 1, 2, 3].map(to));
+                    streams::<V, STREAMS>(features, x.as_ptr(), right, PANEL, to);
+                    column += STREAMS;
+                } else {
+                    streams::<V, 1>(features, x.as_ptr(), [right(0)], PANEL, [to(0)]);
+                    column += 1;
+                }
+            }
         }
     }
 }

@@ -144,6 +144,19 @@ impl<'a, T> Parts<'a, T> {
     }
 }
 
+/// Values as halves, two in the place of one.
+pub(crate) fn halves(values: &mut [f32]) -> &mut [u16] {
+    // SAFETY: the same memory, of which every pattern of bits is a value of either type; a half
+    // needs less alignment.
+    unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), 2 * values.len()) }
+}
+
+/// The same for reading.
+pub(crate) fn read_halves(values: &[f32]) -> &[u16] {
+    // SAFETY: as above.
+    unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), 2 * values.len()) }
+}
+
 /// Runs `work` on a thread of the pool, so that the loops within need not wake one each.
 pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
@@ -170,6 +183,24 @@ pub(crate) fn spread_rows<A: Send, B: Send, C: Send>(
         .zip(c[..count * c_size].par_chunks_mut(c_size))
         .enumerate()
         .for_each(|(n, ((a, b), c))| task(n, a, b, c));
+}
+
+/// Runs `task` for every piece of up to `piece` values of every row of `size` values, with the
+/// numbers of the row and of the piece in it.
+pub(crate) fn spread_pieces(
+    values: &mut [f32],
+    size: usize,
+    piece: usize,
+    task: impl Fn(usize, usize, &mut [f32]) + Sync + Send,
+) {
+    let (rows, pieces) = (values.len() / size, size.div_ceil(piece));
+    let values = Parts::new(values);
+    spread(true, rows * pieces, |i| {
+        let (row, n) = (i / pieces, i % pieces);
+        let range = row * size + n * piece..row * size + size.min((n + 1) * piece);
+        // SAFETY: the pieces do not overlap.
+        task(row, n, unsafe { values.part(range) });
+    });
 }
 
 /// Runs `task` for `0..count`: by several threads or, where the caller is already one of many, in

@@ -50,16 +50,18 @@ fn larger(a: f32, b: f32) -> f32 {
     if a >= b { a } else { b }
 }
 
-/// The forward pass of one sample.
+/// The forward pass of some positions of one sample.
 pub(crate) struct Activate<'a> {
     /// The map's output, `(L, C)`.
     pub(crate) y: &'a [f32],
+    /// The first position of `x`.
+    pub(crate) first: usize,
     /// Per channel.
     pub(crate) scale: &'a [f32],
     /// Per channel.
     pub(crate) shift: &'a [f32],
     pub(crate) activation: Activation,
-    /// The next map's input, `(L/pool, C)`.
+    /// These positions of the next map's input, `(L/pool, C)`.
     pub(crate) x: &'a mut [f32],
 }
 
@@ -67,11 +69,12 @@ impl Kernel for Activate<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { y, scale, shift, activation, x } = self;
+        let Self { y, first, scale, shift, activation, x } = self;
         let channels = scale.len();
         let floor = activation.floor();
-        let windows = y.chunks_exact(channels * activation.pool);
-        for (position, (window, x)) in windows.zip(x.chunks_exact_mut(channels)).enumerate() {
+        let windows = y.chunks_exact(channels * activation.pool).skip(first);
+        let outputs = windows.zip(x.chunks_exact_mut(channels)).zip(first..);
+        for ((window, x), position) in outputs {
             let mut rows = window.chunks_exact(channels);
             let first = rows.next().unwrap_or_default();
             for (((x, y), scale), shift) in x.iter_mut().zip(first).zip(scale).zip(shift) {

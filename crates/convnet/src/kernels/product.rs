@@ -16,8 +16,8 @@ pub(crate) const PANEL: usize = 32;
 /// Steps of `k` between two visits of the result: 256 rows of a panel fit the first-level cache.
 const DEPTH: usize = 256;
 
-/// How far ahead few rows ask for the right side, in values: two pages.
-const AHEAD: usize = 2048;
+/// How far ahead few rows ask for the right side, in values.
+const AHEAD: usize = 512;
 
 /// The left factor: element `(i, k)` lies at `start + i · row + k · step`; `row` or `step` is 1.
 #[derive(Clone, Copy)]
@@ -103,7 +103,8 @@ unsafe fn blocks<V: Vector, const ALONG: bool>(
     }
 }
 
-/// All rows of two vectors' width.
+/// All rows of two vectors' width, in register tiles of about the same height: a rest of one or
+/// two rows would wait for its own additions.
 #[inline(always)]
 unsafe fn strip<V: Vector, const ALONG: bool>(
     (m, k): (usize, usize),
@@ -115,22 +116,25 @@ unsafe fn strip<V: Vector, const ALONG: bool>(
     let mut i = 0;
     while i < m {
         let rest = m - i;
+        let rows = rest.div_ceil(rest.div_ceil(V::ROWS));
         // SAFETY: rows `i..i + R` are within the caller's bounds.
         unsafe {
             let left = Left { start: left.start.add(i * left.row), ..left };
             let out = Out { start: out.start.add(i * out.row), ..out };
-            i += if V::ROWS >= 12 && rest >= 12 {
-                tile::<V, 12, ALONG>(k, left, right, out, add)
-            } else if V::ROWS >= 8 && rest >= 8 {
-                tile::<V, 8, ALONG>(k, left, right, out, add)
-            } else if V::ROWS == 6 && rest >= 6 {
-                tile::<V, 6, ALONG>(k, left, right, out, add)
-            } else if rest >= 4 {
-                tile::<V, 4, ALONG>(k, left, right, out, add)
-            } else if rest >= 2 {
-                tile::<V, 2, ALONG>(k, left, right, out, add)
-            } else {
-                tile::<V, 1, ALONG>(k, left, right, out, add)
+            i += match rows {
+                1 => tile::<V, 1, ALONG>(k, left, right, out, add),
+                2 => tile::<V, 2, ALONG>(k, left, right, out, add),
+                3 => tile::<V, 3, ALONG>(k, left, right, out, add),
+                4 => tile::<V, 4, ALONG>(k, left, right, out, add),
+                5 if V::ROWS > 4 => tile::<V, 5, ALONG>(k, left, right, out, add),
+                6 if V::ROWS > 4 => tile::<V, 6, ALONG>(k, left, right, out, add),
+                7 if V::ROWS > 6 => tile::<V, 7, ALONG>(k, left, right, out, add),
+                8 if V::ROWS > 6 => tile::<V, 8, ALONG>(k, left, right, out, add),
+                9 if V::ROWS > 6 => tile::<V, 9, ALONG>(k, left, right, out, add),
+                10 if V::ROWS > 6 => tile::<V, 10, ALONG>(k, left, right, out, add),
+                11 if V::ROWS > 6 => tile::<V, 11, ALONG>(k, left, right, out, add),
+                _ if V::ROWS > 6 => tile::<V, 12, ALONG>(k, left, right, out, add),
+                _ => unreachable!("no more rows than a register tile has"),
             };
         }
     }
@@ -183,6 +187,48 @@ unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
         }
     }
     R
+}
+
+/// `U` columns of two vectors' width of one row, side by side: a core reads several streams of
+/// memory faster than one.
+///
+/// # Safety
+/// As [`product`]: `k` values of `left`; `k` rows, `step` apart, from each of `right`.
+#[inline(always)]
+pub(crate) unsafe fn streams<V: Vector, const U: usize>(
+    k: usize,
+    left: *const f32,
+    right: [*const f32; U],
+    step: usize,
+    out: [*mut f32; U],
+) {
+    // SAFETY: within the caller's bounds.
+    unsafe {
+        let zero = [[V::splat(0.0); 2]; U];
+        let mut totals = zero;
+        for from in (0..k).step_by(DEPTH) {
+            let mut sums = zero;
+            for i in from..k.min(from + DEPTH) {
+                let a = V::splat(*left.add(i));
+                for (sums, right) in sums.iter_mut().zip(right) {
+                    let b = right.add(i * step);
+                    V::prefetch(b.wrapping_add(AHEAD));
+                    if V::LANES == 16 {
+                        V::prefetch(b.wrapping_add(AHEAD + V::LANES));
+                    }
+                    sums[0] = a.times_plus(V::load(b), sums[0]);
+                    sums[1] = a.times_plus(V::load(b.add(V::LANES)), sums[1]);
+                }
+            }
+            for (totals, sums) in totals.iter_mut().zip(sums) {
+                *totals = [sums[0].plus(totals[0]), sums[1].plus(totals[1])];
+            }
+        }
+        for (totals, to) in totals.into_iter().zip(out) {
+            totals[0].store(to);
+            totals[1].store(to.add(V::LANES));
+        }
+    }
 }
 
 /// Steps of `k` between two visits of a complex result: both parts of 128 rows of a panel fit the

@@ -5,6 +5,8 @@
 //! combines vectors is therefore safe.
 #![expect(unsafe_code, reason = "vector instructions and memory behind plain pointers")]
 
+use super::rounded::pack::round;
+
 /// A vector of `LANES` values.
 pub(crate) trait Vector: Copy {
     /// Values in a vector; a divisor of 16.
@@ -29,6 +31,18 @@ pub(crate) trait Vector: Copy {
     /// # Safety
     /// The values are there to write.
     unsafe fn store(self, to: *mut f32);
+
+    /// Reads `LANES` pairs of bfloat16 as two vectors: the first and the second of each.
+    ///
+    /// # Safety
+    /// As [`load`](Self::load), for twice as many halves.
+    unsafe fn load_pairs(from: *const u16) -> (Self, Self);
+
+    /// Writes `LANES` values rounded to the nearest bfloat16, ties to even.
+    ///
+    /// # Safety
+    /// As [`store`](Self::store), for halves.
+    unsafe fn store_rounded(self, to: *mut u16);
 
     /// Asks for a cache line that will be read or written soon.
     #[inline(always)]
@@ -113,6 +127,20 @@ impl Vector for Portable {
     }
 
     #[inline(always)]
+    unsafe fn load_pairs(from: *const u16) -> (Self, Self) {
+        // SAFETY: the caller's promise.
+        let pairs = unsafe { from.cast::<[[u16; 2]; 8]>().read_unaligned() };
+        let widen = |part: usize| pairs.map(|pair| f32::from_bits(u32::from(pair[part]) << 16));
+        (Self(widen(0)), Self(widen(1)))
+    }
+
+    #[inline(always)]
+    unsafe fn store_rounded(self, to: *mut u16) {
+        // SAFETY: the caller's promise.
+        unsafe { to.cast::<[u16; 8]>().write_unaligned(self.0.map(round)) }
+    }
+
+    #[inline(always)]
     fn plus(self, other: Self) -> Self {
         self.zip(other, |a, b| a + b)
     }
@@ -162,7 +190,7 @@ mod x86 {
     macro_rules! vector {
         ($(#[$doc:meta])* $name:ident, $inner:ident, $lanes:literal, $rows:literal,
          $set1:ident $load:ident $store:ident $add:ident $sub:ident $mul:ident $fma:ident
-         $fms:ident $max:ident, $keep:expr) => {
+         $fms:ident $max:ident, $keep:expr, $pairs:expr, $round:expr) => {
             $(#[$doc])*
             #[derive(Clone, Copy)]
             pub(crate) struct $name(arch::$inner);
@@ -187,6 +215,19 @@ mod x86 {
                 unsafe fn store(self, to: *mut f32) {
                     // SAFETY: the caller's promise.
                     unsafe { arch::$store(to, self.0) }
+                }
+
+                #[inline(always)]
+                unsafe fn load_pairs(from: *const u16) -> (Self, Self) {
+                    // SAFETY: the caller's promise.
+                    let (first, second) = unsafe { $pairs(from) };
+                    (Self(first), Self(second))
+                }
+
+                #[inline(always)]
+                unsafe fn store_rounded(self, to: *mut u16) {
+                    // SAFETY: the caller's promise.
+                    unsafe { $round(self.0, to) }
                 }
 
                 #[inline(always)]
@@ -244,14 +285,71 @@ mod x86 {
         /// Sixteen values (AVX-512F).
         Avx512, __m512, 16, 12,
         _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_add_ps _mm512_sub_ps _mm512_mul_ps
-        _mm512_fmadd_ps _mm512_fmsub_ps _mm512_max_ps, keep512
+        _mm512_fmadd_ps _mm512_fmsub_ps _mm512_max_ps, keep512, pairs512, round512
     );
     vector!(
         /// Eight values (AVX2 and FMA).
         Avx2, __m256, 8, 6,
         _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_add_ps _mm256_sub_ps _mm256_mul_ps
-        _mm256_fmadd_ps _mm256_fmsub_ps _mm256_max_ps, keep256
+        _mm256_fmadd_ps _mm256_fmsub_ps _mm256_max_ps, keep256, pairs256, round256
     );
+
+    #[inline(always)]
+    unsafe fn pairs512(from: *const u16) -> (arch::__m512, arch::__m512) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let pairs = arch::_mm512_loadu_si512(from.cast());
+            let high = arch::_mm512_set1_epi32(0xFFFF_0000u32.cast_signed());
+            let second = arch::_mm512_and_si512(pairs, high);
+            let first = arch::_mm512_slli_epi32::<16>(pairs);
+            (arch::_mm512_castsi512_ps(first), arch::_mm512_castsi512_ps(second))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn pairs256(from: *const u16) -> (arch::__m256, arch::__m256) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let pairs = arch::_mm256_loadu_si256(from.cast());
+            let high = arch::_mm256_set1_epi32(0xFFFF_0000u32.cast_signed());
+            let second = arch::_mm256_and_si256(pairs, high);
+            let first = arch::_mm256_slli_epi32::<16>(pairs);
+            (arch::_mm256_castsi256_ps(first), arch::_mm256_castsi256_ps(second))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn round512(value: arch::__m512, to: *mut u16) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bits = arch::_mm512_castps_si512(value);
+            let odd = arch::_mm512_and_si512(
+                arch::_mm512_srli_epi32::<16>(bits),
+                arch::_mm512_set1_epi32(1),
+            );
+            let half = arch::_mm512_add_epi32(odd, arch::_mm512_set1_epi32(0x7FFF));
+            let high = arch::_mm512_srli_epi32::<16>(arch::_mm512_add_epi32(bits, half));
+            arch::_mm256_storeu_si256(to.cast(), arch::_mm512_cvtepi32_epi16(high));
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn round256(value: arch::__m256, to: *mut u16) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let bits = arch::_mm256_castps_si256(value);
+            let odd = arch::_mm256_and_si256(
+                arch::_mm256_srli_epi32::<16>(bits),
+                arch::_mm256_set1_epi32(1),
+            );
+            let half = arch::_mm256_add_epi32(odd, arch::_mm256_set1_epi32(0x7FFF));
+            let high = arch::_mm256_srli_epi32::<16>(arch::_mm256_add_epi32(bits, half));
+            // Packing works within halves of the vector; their first quarters come together.
+            let packed = arch::_mm256_packus_epi32(high, high);
+            let joined = arch::_mm256_permute4x64_epi64::<0b00_00_10_00>(packed);
+            arch::_mm_storeu_si128(to.cast(), arch::_mm256_castsi256_si128(joined));
+        }
+    }
 
     #[inline(always)]
     unsafe fn keep512(

@@ -4,7 +4,6 @@
 //! `MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p convnet --lib kernels`.
 
 use super::conv::{Choice, Conv, Geometry, InputTarget};
-use super::dense::Dense;
 use super::isa::Isa;
 use super::memory::Buffer;
 use super::product::PANEL;
@@ -61,6 +60,18 @@ impl Case {
             numbers: [draw(7, outputs), draw(8, outputs), draw(9, outputs)],
             mean: draw(10, inputs),
         }
+    }
+
+    /// The same with numbers so coarse that rounding to bfloat16 changes none of the operands.
+    fn coarse(mut self) -> Self {
+        let to = |steps: f32| move |value: &mut f32| *value = (*value * steps).round() / steps;
+        self.values.iter_mut().for_each(to(8.0));
+        self.scale.iter_mut().for_each(to(4.0));
+        self.shift.iter_mut().for_each(to(32.0));
+        self.weights.iter_mut().for_each(to(64.0));
+        self.du.iter_mut().chain(&mut self.below).for_each(to(4.0));
+        self.numbers.iter_mut().flatten().for_each(to(4.0));
+        self
     }
 
     fn input(&self) -> Input<'_> {
@@ -159,7 +170,7 @@ impl Case {
         assert_close(&dx, &expected.dx, OUTPUT, &format!("{name}: dx"));
         assert_close(&dw, &expected.dw, WEIGHTS, &format!("{name}: dw"));
 
-        if self.geometry.input.channels == 1 || matches!(conv, Conv::Dense(_)) {
+        if self.geometry.input.channels == 1 || conv.is_linear() {
             return;
         }
         let below = Some((&self.mean[..], &mut records[..]));
@@ -270,6 +281,23 @@ fn many_tiles_in_groups_equal_the_plain_sums() {
 }
 
 #[test]
+fn rounded_products_of_coarse_numbers_equal_the_plain_sums() {
+    // The last two are cut into pieces of a sample, and into groups of several samples.
+    let larger = [(1301, 32, 32, 5, 2, 1, 2), (47, 32, 64, 4, 1, 1, 37)];
+    let shapes = if cfg!(miri) { &SHAPES[1..2] } else { SHAPES };
+    let larger = if cfg!(miri) { &larger[..0] } else { &larger[..] };
+    for &(length, inputs, outputs, kernel, stride, padding, batch) in shapes.iter().chain(larger) {
+        let geometry = Geometry::new(length, (inputs, outputs), (kernel, stride, padding));
+        let case = Case::new(geometry, batch, 0.0).coarse();
+        let expected = case.expected();
+        let conv = Conv::new(geometry, Choice::Rounded, batch);
+        for isa in Isa::available() {
+            case.check(isa, &conv, &expected, &format!("{geometry:?} × {batch}, {isa:?}"));
+        }
+    }
+}
+
+#[test]
 fn linear_layers_equal_the_plain_sums() {
     for (length, inputs, outputs, batch) in
         [(1, 32, 32, 1), (5, 32, 64, 3), (7, 1, 32, 35), (301, 1, 64, 2), (13, 32, 32, 97)]
@@ -279,10 +307,16 @@ fn linear_layers_equal_the_plain_sums() {
         let mut case = Case::new(geometry, batch, f32::NEG_INFINITY);
         case.scale.fill(1.0);
         case.shift.fill(0.0);
-        let expected = case.expected();
-        let conv = Conv::Dense(Dense { features: length * inputs, outputs });
-        for isa in Isa::available() {
-            case.check(isa, &conv, &expected, &format!("{length} × {inputs}, {batch}, {isa:?}"));
+        for choice in [Choice::Direct, Choice::Rounded] {
+            if choice == Choice::Rounded {
+                case = case.coarse();
+            }
+            let expected = case.expected();
+            let conv = Conv::linear(length * inputs, outputs, choice);
+            for isa in Isa::available() {
+                let name = format!("{length} × {inputs}, {batch}, {choice:?}, {isa:?}");
+                case.check(isa, &conv, &expected, &name);
+            }
         }
     }
 }

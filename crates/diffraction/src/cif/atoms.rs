@@ -1,5 +1,7 @@
 //! The atom-site loop of a data block.
 
+use std::collections::HashMap;
+
 use super::document::{Block, Document, Loop, Value, parse_number};
 use super::error::CifError;
 use super::species::{Species, formula_elements, species};
@@ -65,10 +67,7 @@ pub(super) fn read(
         if occupancy == 0.0 {
             continue;
         }
-        let charge = found.charge.or_else(|| {
-            let listed = charges.iter().find(|(symbol, _)| *symbol == name.text);
-            listed.map(|&(_, charge)| charge)
-        });
+        let charge = found.charge.or_else(|| charges.get(name.text).copied());
         let Species { element, isotope, .. } = found;
         let tolerance = 2.0 * 10_f64.powi(-decimals);
         atoms.push(AsymmetricSite {
@@ -116,16 +115,18 @@ fn precision(text: &str) -> i32 {
 fn charges<'a>(
     block: &Block<'a>,
     in_formula: &impl Fn(Element) -> Option<bool>,
-) -> Vec<(&'a str, f64)> {
+) -> HashMap<&'a str, f64> {
     let tags = ["_atom_type_oxidation_number"];
-    let Some(table) = block.find_loop(&tags) else { return Vec::new() };
+    let Some(table) = block.find_loop(&tags) else { return HashMap::new() };
     let (Some(symbols), Some(numbers)) =
         (table.column(&["_atom_type_symbol"]), table.column(&tags))
     else {
-        return Vec::new();
+        return HashMap::new();
     };
+    // Of a symbol that is listed twice the first entry counts: `collect` keeps the last.
     table
         .rows()
+        .rev()
         .filter(|row| species(row[symbols].text, in_formula).is_some())
         .filter_map(|row| Some((row[symbols].text, parse_number(row[numbers].text)?)))
         .filter(|(_, charge)| charge.abs() <= 10.0)
@@ -137,7 +138,7 @@ struct Displacement<'a> {
     b_iso: Option<usize>,
     u_iso: Option<usize>,
     /// The mean of the diagonal of U, as B, by label.
-    anisotropic: Vec<(&'a str, f64)>,
+    anisotropic: HashMap<&'a str, f64>,
 }
 
 /// B = 8π²U.
@@ -161,7 +162,8 @@ impl<'a> Displacement<'a> {
                 }
                 Some(scale * sum / 3.0)
             };
-            Some(table.rows().filter_map(|row| Some((row[label].text, mean(row)?))).collect())
+            let rows = table.rows().rev();
+            Some(rows.filter_map(|row| Some((row[label].text, mean(row)?))).collect())
         };
         let u = ["_atom_site_aniso_U_11", "_atom_site_aniso_U_22", "_atom_site_aniso_U_33"];
         let b = ["_atom_site_aniso_B_11", "_atom_site_aniso_B_22", "_atom_site_aniso_B_33"];
@@ -174,6 +176,6 @@ impl<'a> Displacement<'a> {
         let given = |column: Option<usize>| column.and_then(|at| parse_number(row[at].text));
         given(self.b_iso)
             .or_else(|| given(self.u_iso).map(|u| B_OF_U * u))
-            .or_else(|| self.anisotropic.iter().find(|(l, _)| *l == label).map(|&(_, b)| b))
+            .or_else(|| self.anisotropic.get(label).copied())
     }
 }

@@ -4,6 +4,10 @@ use std::borrow::Cow;
 
 use super::error::{CifError, Position};
 
+/// The most tags, values and blocks of a file: bounds memory to a few hundred megabytes. The largest
+/// files known to us (powder profiles) have below a million.
+const MAX_TOKENS: usize = 4_000_000;
+
 /// A CIF as it is written: nothing is interpreted but the quoting.
 #[derive(Debug)]
 pub struct Document<'a> {
@@ -93,7 +97,7 @@ impl<'a> Document<'a> {
     /// # Errors
     /// When the text is not CIF 1.1, with the place.
     pub fn parse(text: &'a str) -> Result<Self, CifError> {
-        let mut lexer = Lexer { text, at: 0 };
+        let mut lexer = Lexer { text, at: 0, tokens: 0 };
         let mut blocks: Vec<Block<'a>> = Vec::new();
         let mut token = lexer.next()?;
         while let Some((offset, kind)) = token {
@@ -221,6 +225,7 @@ enum Token<'a> {
 struct Lexer<'a> {
     text: &'a str,
     at: usize,
+    tokens: usize,
 }
 
 impl<'a> Lexer<'a> {
@@ -244,6 +249,10 @@ impl<'a> Lexer<'a> {
             }
         }
         let start = self.at;
+        self.tokens += 1;
+        if self.tokens > MAX_TOKENS {
+            return Err(CifError::TooLong { at: self.position(start), limit: MAX_TOKENS });
+        }
         let starts_line = start == 0 || bytes[start - 1] == b'\n' || bytes[start - 1] == b'\r';
         match bytes[start] {
             b';' if starts_line => return self.text_field(start).map(Some),
@@ -280,13 +289,20 @@ impl<'a> Lexer<'a> {
     /// A text in quotation marks: the closing one is followed by white space.
     fn quoted(&mut self, start: usize, quote: u8) -> Result<(usize, Token<'a>), CifError> {
         let bytes = self.text.as_bytes();
-        let end = self.line_end(start);
-        let close = (start + 1..end).find(|&at| {
-            bytes[at] == quote && bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace)
-        });
-        let Some(close) = close else {
-            return Err(CifError::OpenQuote { at: self.position(start) });
-        };
+        // One way through the text: looking for the end of the line first would read a long line again
+        // for each of its values.
+        let closes = |at: usize| bytes.get(at + 1).is_none_or(u8::is_ascii_whitespace);
+        let mut close = start;
+        loop {
+            let found = memchr::memchr3(quote, b'\n', b'\r', &bytes[close + 1..]);
+            let Some(length) = found.filter(|length| bytes[close + 1 + length] == quote) else {
+                return Err(CifError::OpenQuote { at: self.position(start) });
+            };
+            close += 1 + length;
+            if closes(close) {
+                break;
+            }
+        }
         self.at = close + 1;
         let text = &self.text[start + 1..close];
         Ok((start, Token::Value(Value { text, is_quoted: true, offset: start })))

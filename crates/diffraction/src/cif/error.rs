@@ -90,6 +90,14 @@ pub enum CifError {
         /// Its values.
         values: usize,
     },
+    /// More tags, values and blocks than any structure or scan needs.
+    #[error("{at}: the file goes on after {limit} tags and values")]
+    TooLong {
+        /// Where the bound is passed.
+        at: Position,
+        /// The bound.
+        limit: usize,
+    },
     /// No block holds atom sites.
     #[error("it holds no atom sites")]
     NoAtoms,

@@ -1,5 +1,7 @@
 //! The steps in their order.
 
+use serde::Serialize;
+
 use super::background::snip;
 use super::error::ProcessError;
 use super::peaks::{Peak, find_peaks};
@@ -23,7 +25,7 @@ pub struct Processed {
 }
 
 /// What became of a scan on its way to a pattern.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct ProcessingReport {
     /// Wavelength of the scan, ångström, if it was needed.
     pub wavelength: Option<f64>,

@@ -26,6 +26,9 @@ pub struct Profile {
     /// Height of the sample above the goniometer's axis in units of its radius; lines move by
     /// −2 · height · cos θ radians.
     pub displacement: f64,
+    /// Whether an automatic divergence slit keeps the illuminated area constant: intensities then
+    /// grow with sin θ over those of a fixed slit.
+    pub variable_slit: bool,
     /// Preferred orientation.
     pub texture: Option<MarchDollase>,
     /// Chebyshev coefficients of the background over the grid, in units of the strongest point's
@@ -83,6 +86,7 @@ impl Default for Profile {
             strain: 0.0005,
             zero_shift: 0.0,
             displacement: 0.0,
+            variable_slit: false,
             texture: None,
             background: Vec::new(),
         }
@@ -90,7 +94,11 @@ impl Default for Profile {
 }
 
 impl Profile {
-    fn check(&self) -> Result<(), ProfileError> {
+    /// Checks every setting that can be judged without a structure.
+    ///
+    /// # Errors
+    /// The first setting that is impossible.
+    pub fn validate(&self) -> Result<(), ProfileError> {
         let setting = |name, found: f64, fits: bool, expected| {
             if fits { Ok(()) } else { Err(ProfileError::Setting { name, found, expected }) }
         };
@@ -145,7 +153,7 @@ pub fn measured(
     profile: &Profile,
     grid: &Grid,
 ) -> Result<Pattern, ProfileError> {
-    profile.check()?;
+    profile.validate()?;
     let margin = 2.0;
     let range = ((grid.start() - margin).max(0.0), (grid.end() + margin).min(179.0));
     let recipe = Recipe { two_theta: range, ..*recipe };
@@ -166,9 +174,11 @@ pub fn measured(
             let factor = (1.0 + cos_2theta * cos_2theta) / (sine * sine * theta.cos());
             let shift =
                 profile.zero_shift - (2.0 * profile.displacement * theta.cos()).to_degrees();
+            let slit = if profile.variable_slit { sine } else { 1.0 };
             let line = profile.line(theta, wavelength)?;
             let centre = 2.0 * theta.to_degrees() + shift;
-            draw(&mut sums, grid, &line, centre, strength * texture * share * factor);
+            let area = strength * texture * share * factor * slit;
+            draw(&mut sums, grid, &line, centre, area);
         }
     }
     let strongest = sums.iter().copied().fold(0.0, f64::max);
@@ -222,6 +232,22 @@ mod tests {
 
     fn recipe() -> Recipe {
         Recipe { wavelength: Wavelength::CU_KA1, ..Recipe::paper() }
+    }
+
+    #[test]
+    fn a_variable_slit_multiplies_lines_by_the_sine_of_theta() {
+        let grid = Grid::new(15.0, 0.01, 8001).expect("a grid");
+        let area = |slit: bool, from: f64| {
+            let profile = Profile { variable_slit: slit, ..bare() };
+            let pattern = measured(&salt(), &recipe(), &profile, &grid).expect("a pattern");
+            let at = grid.nearest(from).expect("on the grid");
+            pattern.intensities[at..at + 100].iter().map(|&v| f64::from(v)).sum::<f64>()
+        };
+        // 100 at 21.55° and 110 at 30.66° are alone within half a degree.
+        let (low, high) = (21.55_f64, 30.66_f64);
+        let ratio = |slit| area(slit, high - 0.5) / area(slit, low - 0.5);
+        let sines = (high / 2.0).to_radians().sin() / (low / 2.0).to_radians().sin();
+        assert!((ratio(true) / ratio(false) / sines - 1.0).abs() < 1e-3);
     }
 
     fn bare() -> Profile {

@@ -11,7 +11,7 @@ pub enum Placement {
     ///
     /// A peak goes to the first point at or above its angle. Of several peaks at a point the one
     /// with the largest angle stays, so a pattern may lack its strongest peak. Values are rounded to
-    /// nine decimals. The last point of the grid stays empty: in the published files it is no
+    /// nine decimals, below 10⁻⁴ to three digits. The last point of the grid stays empty: in the published files it is no
     /// intensity but a marker.
     Published,
     /// A peak goes to the nearest point; peaks at one point are added, then the largest sum is 1.
@@ -23,18 +23,21 @@ impl Placement {
     pub fn place(self, peaks: &[Peak], grid: &Grid, row: &mut Row) {
         row.indices.clear();
         row.values.clear();
+        row.exact.clear();
         match self {
             Self::Published => {
                 for peak in peaks {
                     let at = grid.at_or_above(peak.two_theta);
                     let Some(at) = at.filter(|&at| at + 1 < grid.points()) else { continue };
-                    let value = published_value(peak.intensity) as f32;
+                    let value = published_value(peak.intensity);
                     if row.indices.last() == Some(&(at as u16)) {
                         row.values.pop();
+                        row.exact.pop();
                         row.indices.pop();
                     }
                     row.indices.push(at as u16);
-                    row.values.push(value);
+                    row.values.push(read_back(value));
+                    row.exact.push(value);
                 }
             }
             Self::Summed => {
@@ -54,20 +57,36 @@ impl Placement {
     }
 }
 
+/// Values below this have three digits in the published files.
+const FEW_DIGITS_BELOW: f64 = 1e-4;
+
 /// A published value: a hundredth of the intensity, to nine decimals.
 fn published_value(intensity: f64) -> f64 {
     (intensity / 100.0 * 1e9).round() / 1e9
 }
 
-/// The text of a value in the published files: nine decimals without trailing zeros; below 10⁻⁴
-/// three digits with an exponent, such as `3.68E-05`.
+/// What a published value reads back as: below 10⁻⁴ its text has three digits.
+fn read_back(value: f64) -> f32 {
+    if value > 0.0 && value < FEW_DIGITS_BELOW {
+        // The text of a number is one.
+        return format!("{value:.2e}").parse().unwrap_or(value as f32);
+    }
+    value as f32
+}
+
+/// The text of an intensity (the strongest being 100) in the published files: a hundredth to nine
+/// decimals without trailing zeros; below 10⁻⁴ three digits with an exponent, such as `3.68E-05`.
 #[must_use]
 pub fn published_text(intensity: f64) -> String {
-    let value = published_value(intensity);
+    value_text(published_value(intensity))
+}
+
+/// The text of a published value.
+pub(crate) fn value_text(value: f64) -> String {
     if value == 0.0 {
         return "0".into();
     }
-    if value < 1e-4 {
+    if value < FEW_DIGITS_BELOW {
         let text = format!("{value:.2e}");
         let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
         let exponent: i32 = exponent.parse().unwrap_or(0);
@@ -114,6 +133,8 @@ mod tests {
             (0.01, "0.0001"),
         ] {
             assert_eq!(published_text(intensity), text);
+            let read: f32 = text.parse().expect("a number");
+            assert_eq!(read_back(published_value(intensity)), read);
         }
     }
 }

@@ -58,6 +58,19 @@ impl Wavelength {
         }
     }
 
+    /// Kα₁ and Kα₂ of the anode whose mean Kα a text names (`CuKa`, `Cu`); `None` for a single line or
+    /// a value.
+    #[must_use]
+    pub fn doublet(text: &str) -> Option<(Self, Self)> {
+        let text = text.trim();
+        let anode = NAMED_WAVELENGTHS.iter().find_map(|(name, _)| {
+            let anode = name.strip_suffix("Ka")?;
+            (name.eq_ignore_ascii_case(text) || anode.eq_ignore_ascii_case(text)).then_some(anode)
+        })?;
+        let line = |suffix: &str| format!("{anode}{suffix}").parse().ok();
+        Some((line("Ka1")?, line("Ka2")?))
+    }
+
     /// The wavelength in Å.
     #[must_use]
     pub fn angstrom(self) -> f64 {
@@ -94,6 +107,16 @@ mod tests {
         assert_eq!(" 0.4133 ".parse(), Wavelength::new(0.4133));
         for text in ["", "Kryptonite", "-1", "0", "nan", "inf", "100"] {
             assert_eq!(text.parse::<Wavelength>(), Err(WavelengthError(text.into())));
+        }
+    }
+
+    #[test]
+    fn a_mean_wavelength_has_two_lines_and_a_line_has_none() {
+        let copper = (Wavelength::CU_KA1, Wavelength(1.54439));
+        assert_eq!(Wavelength::doublet("cuka"), Some(copper));
+        assert_eq!(Wavelength::doublet("Cu"), Some(copper));
+        for single in ["CuKa1", "CuKb1", "1.54184", "x"] {
+            assert_eq!(Wavelength::doublet(single), None);
         }
     }
 

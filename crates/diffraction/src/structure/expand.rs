@@ -1,11 +1,19 @@
 //! From an asymmetric unit and symmetry operations to every atom of the cell.
 
+use std::collections::HashMap;
+
 use super::{Kind, Occupant, Site, Structure};
 use crate::Lattice;
 use crate::symmetry::{Operation, Symmetry, wrap};
 
 /// The most atoms in a cell: bounds memory and time for hostile files.
 const MAX_SITES: usize = 200_000;
+
+/// The most sites of an asymmetric unit: bounds the time that sites take which crowd into one spot.
+const MAX_UNIT: usize = 50_000;
+
+/// The most comparisons of images of one site with each other, over all sites: bounds time.
+const MAX_COMPARISONS: usize = 1_000_000_000;
 
 /// Images farther apart than this (Å) are different atoms however roughly they are written.
 const MAX_MERGE_DISTANCE: f64 = 0.1;
@@ -24,7 +32,7 @@ pub struct AsymmetricSite {
     /// Fractional coordinates.
     pub position: [f64; 3],
     /// How far apart, in each fractional coordinate, two images of the site may lie and still be
-    /// one atom: what forgives the rounding of the coordinates.
+    /// one atom: what forgives the rounding of the coordinates. At most 1/64.
     pub tolerance: f64,
     /// Isotropic displacement factor B, Å².
     pub displacement_b: Option<f64>,
@@ -40,6 +48,12 @@ pub enum ExpandError {
     /// More atoms than a cell can have.
     #[error("the cell holds more than {limit} atoms")]
     TooMany {
+        /// The bound.
+        limit: usize,
+    },
+    /// More sites in the asymmetric unit than is sensible.
+    #[error("the file lists more than {limit} sites")]
+    TooManySites {
         /// The bound.
         limit: usize,
     },
@@ -87,7 +101,11 @@ impl Structure {
         if unit.is_empty() {
             return Err(ExpandError::Empty);
         }
-        if unit.len().saturating_mul(operations.len().max(1)) > 10 * MAX_SITES {
+        if unit.len() > MAX_UNIT {
+            return Err(ExpandError::TooManySites { limit: MAX_UNIT });
+        }
+        let images = unit.len().saturating_mul(operations.len().max(1));
+        if images > 10 * MAX_SITES || images.saturating_mul(operations.len()) > MAX_COMPARISONS {
             return Err(ExpandError::TooMany { limit: MAX_SITES });
         }
         let symmetry = Symmetry::of(operations);
@@ -102,17 +120,21 @@ impl Structure {
         };
         let near = Nearness { metric: lattice.metric(), centring };
         let mut orbits: Vec<Orbit> = Vec::with_capacity(unit.len());
+        let mut places = Places::default();
         for site in unit {
             check(site)?;
             let position = near.special_position(site, cosets);
             let images = near.images(position, site.tolerance, cosets);
-            let home = orbits.iter_mut().find(|orbit| {
-                let tolerance = site.tolerance.max(orbit.tolerance);
-                orbit.images.iter().any(|&image| near.coincide(image, position, tolerance))
+            let home = places.find(position, centring, |at, image| {
+                let tolerance = site.tolerance.max(orbits[at].tolerance);
+                near.coincide(image, position, tolerance)
             });
             match home {
-                Some(orbit) => orbit.join(site),
-                None => orbits.push(Orbit::new(site, images)),
+                Some(at) => orbits[at].join(site),
+                None => {
+                    places.add(orbits.len(), &images);
+                    orbits.push(Orbit::new(site, images));
+                }
             }
         }
         let mut kinds = Vec::with_capacity(orbits.len());
@@ -147,6 +169,9 @@ fn check(site: &AsymmetricSite) -> Result<(), ExpandError> {
     let occupancy = site.occupant.occupancy;
     if !(0.0..=1.0 + OVERFULL).contains(&occupancy) {
         return impossible("occupancy", occupancy);
+    }
+    if !(0.0..=1.0 / f64::from(BINS)).contains(&site.tolerance) {
+        return impossible("tolerance", site.tolerance);
     }
     match site.displacement_b {
         Some(found) if !is_sensible(found) => impossible("displacement factor", found),
@@ -201,6 +226,50 @@ impl Orbit {
         }
         self.kind.occupants.retain(|o| o.occupancy > 0.0);
         Ok(self.kind)
+    }
+}
+
+/// Finds what lies near a position without comparing it with everything: images by the bin of the cell
+/// they lie in.
+#[derive(Default)]
+struct Places(HashMap<[i8; 3], Vec<(usize, [f64; 3])>>);
+
+/// Bins along each axis. A bin is wider than the coarsest tolerance (0.015), so that two coordinates of
+/// one atom lie in the same bin or in neighbours.
+const BINS: i8 = 64;
+
+impl Places {
+    fn bin(position: [f64; 3]) -> [i8; 3] {
+        position.map(|x| ((wrap(x) * f64::from(BINS)) as i8).min(BINS - 1))
+    }
+
+    fn add(&mut self, orbit: usize, images: &[[f64; 3]]) {
+        for &image in images {
+            self.0.entry(Self::bin(image)).or_default().push((orbit, image));
+        }
+    }
+
+    /// The first orbit, in their order, one of whose images is the position's atom.
+    fn find(
+        &self,
+        position: [f64; 3],
+        centring: &[[f64; 3]],
+        is_same: impl Fn(usize, [f64; 3]) -> bool,
+    ) -> Option<usize> {
+        let mut first: Option<usize> = None;
+        for shift in centring {
+            let bin = Self::bin(std::array::from_fn(|i| position[i] + shift[i]));
+            for number in 0..27 {
+                let offset = [number % 3 - 1, number / 3 % 3 - 1, number / 9 - 1];
+                let near = std::array::from_fn(|i| (bin[i] + offset[i]).rem_euclid(BINS));
+                for &(orbit, image) in self.0.get(&near).into_iter().flatten() {
+                    if first.is_none_or(|first| orbit < first) && is_same(orbit, image) {
+                        first = Some(orbit);
+                    }
+                }
+            }
+        }
+        first
     }
 }
 
@@ -305,6 +374,49 @@ mod tests {
         assert_eq!(spinel.primitive_sites().len(), 14);
         let oxygen = spinel.sites().iter().find(|s| s.kind == 2).expect("oxygen").position;
         assert!(oxygen.iter().all(|x| (x - 0.2632).abs() < 1e-12));
+    }
+
+    #[test]
+    fn neighbours_across_the_edge_of_the_cell_are_found() {
+        let unit = [
+            site("Fe", 0.6, [0.99995, 0.5, 0.25]),
+            site("Mn", 0.4, [0.00002, 0.49999, 0.25001]),
+            site("O", 1.0, [0.4999, 0.015_624, 0.0]),
+            site("O", 1.0, [0.5, 0.015_626, 0.99999]),
+        ];
+        assert_eq!(expand("P1", &unit).expect("a structure").formula(), "Fe0.6Mn0.4O");
+    }
+
+    #[test]
+    fn crowds_of_sites_and_operations_are_refused_or_done_in_bounded_time() {
+        let many = |n: u32| -> Vec<AsymmetricSite> {
+            let at = |i: u32| {
+                [
+                    f64::from(i % 37) / 37.0,
+                    f64::from(i / 37 % 37) / 37.0,
+                    f64::from(i / 1369) / 37.0,
+                ]
+            };
+            (0..n).map(|i| site("O", 1.0, at(i))).collect()
+        };
+        assert_eq!(expand("P1", &many(50_000)).expect("a structure").sites().len(), 50_000);
+        assert!(matches!(expand("P1", &many(50_001)), Err(ExpandError::TooManySites { .. })));
+        // Translations by the ten-thousandth that are no group, and some that would be a vast one.
+        let lattice = Lattice::from_parameters([80.0; 3], [90.0; 3]).expect("a lattice");
+        let shifts = |n: u32, step: f64| -> Vec<Operation> {
+            let shift = |i: u32| [wrap(f64::from(i) * step), 0.0, 0.0];
+            (0..n).map(|i| Operation { translation: shift(i), ..Operation::IDENTITY }).collect()
+        };
+        let expand = |n, step| {
+            Structure::from_asymmetric_unit(
+                "s".into(),
+                lattice,
+                &[site("O", 1.0, [0.1; 3])],
+                &shifts(n, step),
+            )
+        };
+        assert_eq!(expand(1000, 1e-3).expect("a structure").sites().len(), 1000);
+        assert!(matches!(expand(100_000, 1e-5), Err(ExpandError::TooMany { .. })));
     }
 
     #[test]

@@ -2,6 +2,13 @@
 
 use super::Operation;
 
+/// The most linear parts of a group that keeps a lattice: the order of m-3m.
+const MAX_COSETS: usize = 48;
+
+/// The most pure translations for which the symmetry is worked out: a supercell of 8 × 8 × 8. Bounds
+/// time, which grows with their square.
+const MAX_CENTRING: usize = 512;
+
 /// The symmetry of a structure: the parts of it that shorten a simulation.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Symmetry {
@@ -39,6 +46,9 @@ impl Symmetry {
             .filter(|(_, op)| op.rotation == Operation::IDENTITY.rotation)
             .map(|(_, op)| op.translation)
             .collect();
+        if centring.len() > MAX_CENTRING || keyed.len() > MAX_COSETS * centring.len() {
+            return None;
+        }
         if centring.first() != Some(&[0.0; 3]) || !keyed.len().is_multiple_of(centring.len()) {
             return None;
         }

@@ -21,6 +21,10 @@ pub struct Row {
     pub indices: Vec<u16>,
     /// The intensities at `indices`.
     pub values: Vec<f32>,
+    /// The same before their rounding to `f32`, or nothing. The recipe of the published files gives
+    /// nine decimals, which a text table then holds as the published files do; a Parquet table
+    /// cannot. Readers leave it empty.
+    pub exact: Vec<f64>,
 }
 
 impl Row {
@@ -43,6 +47,7 @@ impl Row {
         assert!(dense.len() <= crate::grid::MAX_POINTS, "a pattern has at most 65 535 points");
         self.indices.clear();
         self.values.clear();
+        self.exact.clear();
         for (index, &value) in dense.iter().enumerate() {
             if value > 0.0 {
                 self.indices.push(index as u16);
@@ -58,6 +63,7 @@ impl Row {
         self.label = None;
         self.indices.clear();
         self.values.clear();
+        self.exact.clear();
     }
 }
 

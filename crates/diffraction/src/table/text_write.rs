@@ -6,6 +6,7 @@ use std::io::{self, BufWriter, Write};
 use flate2::write::GzEncoder;
 
 use super::{Columns, Row};
+use crate::simulate::value_text;
 
 /// zstd's level: smaller than gzip's best at many times its speed.
 const ZSTD_LEVEL: i32 = 6;
@@ -75,9 +76,15 @@ impl TextWriter {
             line.push(b',');
         }
         let mut next = 0;
-        for (&index, &value) in row.indices.iter().zip(&row.values) {
+        for (at, (&index, &value)) in row.indices.iter().zip(&row.values).enumerate() {
             zeros(usize::from(index) - next, line);
-            number(value, line)?;
+            match row.exact.get(at) {
+                Some(&exact) => {
+                    line.extend_from_slice(value_text(exact).as_bytes());
+                    line.push(b',');
+                }
+                None => number(value, line)?,
+            }
             next = usize::from(index) + 1;
         }
         zeros(self.columns.points - next, line);

@@ -95,13 +95,18 @@ fn misfit(row: &Row, points: usize) -> Option<&'static str> {
     if row.indices.len() != row.values.len() {
         return Some("it has not as many values as indices");
     }
+    if !row.exact.is_empty() && row.exact.len() != row.values.len() {
+        return Some("it has not as many exact values as values");
+    }
     if !row.indices.is_sorted_by(|a, b| a < b) {
         return Some("its indices do not ascend");
     }
     if row.indices.last().is_some_and(|&last| usize::from(last) >= points) {
         return Some("an index lies beyond the last point");
     }
-    if row.values.iter().any(|v| !(v.is_finite() && *v >= 0.0)) {
+    if row.values.iter().any(|v| !(v.is_finite() && *v >= 0.0))
+        || row.exact.iter().any(|v| !(v.is_finite() && *v >= 0.0))
+    {
         return Some("an intensity is negative or not finite");
     }
     if row.conductivity.is_some_and(|c| !(c.is_finite() && c >= 0.0)) {

@@ -10,6 +10,7 @@ use xrdmatch::metrics::Evaluation;
 use xrdmatch::run::{CheckpointChoice, Run};
 
 use super::print_json;
+use super::protocol::ProtocolArguments;
 use super::train::{parse_grid, stated_grid};
 use crate::failure::Failure;
 use crate::text;
@@ -18,14 +19,18 @@ use crate::text;
 ///
 /// Replays each experiment's own split, so that a training row is never scored unless
 /// --include-training asks for it. Results are appended to exp_NNN/eval_log.txt.
+///
+/// With --protocol, all experiments of a run in one report: intervals, ensembles out of bag,
+/// calibration, class shares, classical models on the same splits, comparison with another run.
 #[derive(Args)]
-#[command(
-    after_help = "Examples:\n  xrdmatch evaluate runs/paper --experiment 85\n  xrdmatch evaluate runs/paper --rows held-out --json\n  xrdmatch evaluate runs/paper --data measured.csv"
-)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct Evaluate {
     /// The run
-    #[arg(value_name = "RUN")]
-    run: PathBuf,
+    #[arg(value_name = "RUN", required_unless_present = "predictions")]
+    run: Option<PathBuf>,
+
+    #[command(flatten)]
+    protocol: ProtocolArguments,
 
     /// One experiment [default: all]
     #[arg(long, value_name = "N")]
@@ -56,6 +61,18 @@ pub(crate) struct Evaluate {
     json: bool,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  xrdmatch evaluate runs/paper --experiment 85
+  xrdmatch evaluate runs/paper --rows held-out --json
+  xrdmatch evaluate runs/paper --data measured.csv
+  Everything in one report, and every sample's out-of-bag prediction:
+    xrdmatch evaluate runs/paper --protocol -o out_of_bag.parquet
+  Against another run, with the share of positives in the unlabelled pool:
+    xrdmatch evaluate runs/paper --protocol --against runs/fixmatch --prior estimate
+  The published ensemble, from the table of its predictions:
+    xrdmatch evaluate --predictions paper_predictions.csv --splits paper_splits.json --labeled lbs.csv";
+
 /// Rows by their role.
 #[derive(Clone, Copy, ValueEnum)]
 enum RowsName {
@@ -80,13 +97,17 @@ struct Report {
 
 impl Evaluate {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let run = Run::open(&self.run)?;
+        let Some(directory) = &self.run else { return self.protocol.of_table(self.json) };
+        if self.protocol.wanted() {
+            return self.protocol.of_run(directory, self.json);
+        }
+        let run = Run::open(directory)?;
         let experiments = match self.experiment {
             Some(experiment) => vec![experiment],
             None => run.experiments()?,
         };
         if experiments.is_empty() {
-            return Err(Failure::data(format!("{} has no experiments yet", self.run.display())));
+            return Err(Failure::data(format!("{} has no experiments yet", directory.display())));
         }
         let rows = match (&self.data, self.rows) {
             (Some(path), _) => {

@@ -4,23 +4,52 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
+use diffraction::Grid;
+use xrdmatch::config::Layers;
+use xrdmatch::dataset::{Chunks, Labels};
+use xrdmatch::export::read_weights;
 use xrdmatch::predict::Model;
 use xrdmatch::run::{CheckpointChoice, Run};
 
+use super::only_experiment;
+use super::train::{parse_grid, stated_grid};
 use crate::failure::Failure;
 use crate::text;
 
 /// Predict every pattern of a table with one experiment's model.
 ///
 /// Writes name, probabilities and logits. Class 0 is superionic. Tables of any length are streamed.
+///
+/// Instead of a run, --weights takes a checkpoint of PyTorch (.pth, as the paper's code writes it) or a
+/// safetensors file; --preset then says which network it is for. Nothing in the file is executed.
 #[derive(Args)]
 #[command(
-    after_help = "Example:\n  xrdmatch predict runs/paper --experiment 85 --data new.csv.gz -o predictions.parquet"
+    after_help = "Examples:\n  xrdmatch predict runs/paper --experiment 85 --data new.csv.gz -o predictions.parquet\n  xrdmatch predict --weights model_best.pth --preset paper --data new.csv -o predictions.csv"
 )]
 pub(crate) struct Predict {
     /// The run
-    #[arg(value_name = "RUN")]
-    run: PathBuf,
+    #[arg(value_name = "RUN", required_unless_present = "weights")]
+    run: Option<PathBuf>,
+
+    /// Weights of another program: .pth or .safetensors
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["run", "experiment", "checkpoint"])]
+    weights: Option<PathBuf>,
+
+    /// Which of several sets of weights in a checkpoint, for example eval_model
+    #[arg(long, value_name = "NAME", requires = "weights")]
+    key: Option<String>,
+
+    /// Settings that the weights are for: network and preparation [default: paper]
+    #[arg(long, value_name = "NAME", requires = "weights")]
+    preset: Option<String>,
+
+    /// A TOML file of settings, over the preset
+    #[arg(long, value_name = "FILE", requires = "weights")]
+    config: Option<PathBuf>,
+
+    /// Grid of a text table that does not say its own
+    #[arg(long, value_name = "START:STEP", value_parser = parse_grid)]
+    grid: Option<(f64, f64)>,
 
     /// The experiment [default: the only one]
     #[arg(long, value_name = "N")]
@@ -45,23 +74,11 @@ pub(crate) struct Predict {
 
 impl Predict {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        let run = Run::open(&self.run)?;
-        let experiment = match (self.experiment, run.experiments()?.as_slice()) {
-            (Some(experiment), _) => experiment,
-            (None, [only]) => *only,
-            (None, found) => {
-                return Err(Failure::usage(format!(
-                    "{} has {} experiments",
-                    self.run.display(),
-                    found.len()
-                ))
-                .hint("choose one with --experiment"));
-            }
-        };
-        let mut model = Model::load(&run, experiment, self.checkpoint)?;
+        let stated = self.grid.map(|grid| stated_grid(&self.data, grid)).transpose()?;
+        let (mut model, origin) = self.model(stated)?;
         let began = Instant::now();
         let mut told = began;
-        let rows = model.predict_table(&self.data, &self.output, &mut |done| {
+        let rows = model.predict_table(&self.data, &self.output, stated, &mut |done| {
             if !self.quiet && told.elapsed() > Duration::from_secs(2) {
                 told = Instant::now();
                 let rate = done as f64 / began.elapsed().as_secs_f64();
@@ -69,12 +86,32 @@ impl Predict {
             }
         })?;
         if !self.quiet {
-            let (step, time) = (model.step(), text::duration(began.elapsed().as_secs_f64()));
-            eprintln!(
-                "{rows} patterns into {} in {time} (experiment {experiment}, step {step})",
-                self.output.display()
-            );
+            let time = text::duration(began.elapsed().as_secs_f64());
+            eprintln!("{rows} patterns into {} in {time} ({origin})", self.output.display());
         }
         Ok(())
+    }
+
+    /// The model, and in words where it came from.
+    fn model(&self, stated: Option<Grid>) -> Result<(Model, String), Failure> {
+        if let Some(path) = &self.run {
+            let run = Run::open(path)?;
+            let experiment = only_experiment(&run, self.experiment)?;
+            let model = Model::load(&run, experiment, self.checkpoint)?;
+            let origin = format!("experiment {experiment}, step {}", model.step());
+            return Ok((model, origin));
+        }
+        let path = self.weights.as_ref().expect("clap: a run or weights");
+        let mut layers = Layers::defaults();
+        layers.preset(self.preset.as_deref().unwrap_or("paper"))?;
+        if let Some(file) = &self.config {
+            layers.file(file)?;
+        }
+        let config = layers.finish()?;
+        let weights = read_weights(path, self.key.as_deref())?;
+        let labels = Labels::Optional { classes: config.classes };
+        let grid = Chunks::open(&self.data, labels, stated, 1)?.grid();
+        let model = Model::of_weights(config, grid, None, &weights)?;
+        Ok((model, format!("weights of {}", path.display())))
     }
 }

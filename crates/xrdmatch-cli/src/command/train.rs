@@ -1,22 +1,28 @@
 //! `xrdmatch train`
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use diffraction::Grid;
 use xrdmatch::config::Config;
 use xrdmatch::dataset::{Dataset, DatasetError, Labels};
 use xrdmatch::demo::{DemoTables, write_tables};
-use xrdmatch::run::{Manifest, Outcome, Run, Workers, run_experiments};
-use xrdmatch::split::{Split, SplitFile};
+use xrdmatch::plan;
+use xrdmatch::pretrain::PretrainEpoch;
+use xrdmatch::run::{Manifest, Outcome, Run, RunSummary, Workers, run_experiments};
+use xrdmatch::split::SplitFile;
 use xrdmatch::train::{Data, TrainError, predicted_bytes};
+use xrdmatch::yardstick::{Yardstick, of_run};
 
+use super::algorithms::names;
+use super::baseline::SplitName;
 use super::config::Settings;
 use super::print_json;
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
+use crate::interrupt::stop_on_signals;
 use crate::progress::Progress;
 use crate::{machine, text};
 
@@ -52,6 +58,14 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FILE")]
     splits: Option<PathBuf>,
 
+    /// What a drawn split must not part
+    #[arg(long, value_name = "KIND", conflicts_with = "splits")]
+    split: Option<SplitName>,
+
+    /// Leave out the classical models on the same splits
+    #[arg(long)]
+    no_baselines: bool,
+
     /// Experiments side by side [default: chosen from cores and memory]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
@@ -72,13 +86,17 @@ pub(crate) struct Train {
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
 
-    /// The semi-supervised algorithm
-    #[arg(long)]
-    algorithm: Option<AlgorithmName>,
+    /// The semi-supervised algorithm (see `xrdmatch algorithms`)
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(names()))]
+    algorithm: Option<String>,
 
     /// Labelled training rows per class
     #[arg(long, value_name = "N")]
     labeled_per_class: Option<usize>,
+
+    /// What convolutions and linear layers multiply
+    #[arg(long)]
+    precision: Option<PrecisionName>,
 
     #[command(flatten)]
     settings: Settings,
@@ -86,6 +104,10 @@ pub(crate) struct Train {
     /// Print the summary as JSON on standard output
     #[arg(long)]
     json: bool,
+
+    /// Print no summary: for commands that train on the way to something else
+    #[arg(long, hide = true)]
+    no_summary: bool,
 
     /// Say nothing but errors and the summary
     #[arg(long, short)]
@@ -103,20 +125,28 @@ Examples:
         --splits paper_splits.json --experiments 85 --epochs 10
   A hundred experiments, two at a time:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..100 --jobs 2
+  No near-twin of a training row among the evaluation rows:
+    xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --split grouped
   Any setting by name (see `xrdmatch config show`):
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --set objective.cutoff=0.9";
 
-/// The algorithms by name.
+/// What `--json` prints.
+#[derive(serde::Serialize)]
+struct Summary<'a> {
+    #[serde(flatten)]
+    summary: &'a RunSummary,
+    /// Classical models on the same splits.
+    baselines: Option<&'a Yardstick>,
+}
+
+/// The precisions by name.
 #[derive(Clone, Copy, ValueEnum)]
-enum AlgorithmName {
-    /// Labelled patterns only
-    Supervised,
-    /// One fixed threshold (Sohn et al. 2020)
-    Fixmatch,
-    /// Thresholds per class from the whole pool (Zhang et al. 2021)
-    Flexmatch,
-    /// Running ratios of accepted to predicted (PaddleScience)
-    ClassRatio,
+enum PrecisionName {
+    /// Single precision, the default
+    F32,
+    /// Operands of 8 significant bits, sums in single precision: faster where the processor has
+    /// such instructions (AMX, AVX512-BF16), slower elsewhere, and never bit for bit the same
+    Bf16,
 }
 
 impl Train {
@@ -131,8 +161,9 @@ impl Train {
             return Err(TrainError::NoUnlabeled.into());
         }
         let splits = self.splits.as_deref().map(SplitFile::open).transpose()?;
-        let experiments = self.draw_splits(&config, &data, splits.as_ref())?;
-        let workers = self.workers(&config, points, experiments.len())?;
+        let experiments =
+            plan::splits(&config, &data.labeled, splits.as_ref(), &self.experiments.0)?;
+        let workers = self.workers(&config, data.labeled.grid(), experiments.len())?;
 
         let manifest =
             Manifest::new(config, &data.labeled, data.unlabeled.as_ref(), splits.as_ref());
@@ -146,7 +177,12 @@ impl Train {
             workers.threads,
             if workers.threads == 1 { "" } else { "s" },
         ));
-        let stop = stop_on_signals()?;
+        let stop = stop_on_signals("stopping after the step under way")?;
+        if !self.pretrain(&run, &data, workers, &stop)? {
+            return Err(Failure::interrupted(
+                "interrupted; run the same command again to begin pretraining anew",
+            ));
+        }
         let progress = Progress::new(&run.manifest().config, self.quiet);
         let outcomes = run_experiments(
             &run,
@@ -160,10 +196,10 @@ impl Train {
         )?;
 
         let summary = run.summary()?;
-        if self.json {
-            print_json(&summary)?;
-        } else {
-            print!("{}", text::summary(&summary));
+        let interrupted = stop.load(Ordering::Relaxed);
+        let baselines = if interrupted { None } else { self.baselines(&run, &data) };
+        if !self.no_summary {
+            self.print_summary(&summary, baselines.as_ref())?;
         }
         let mut first_error = None;
         let mut others = 0;
@@ -193,6 +229,21 @@ impl Train {
         Ok(())
     }
 
+    fn print_summary(
+        &self,
+        summary: &RunSummary,
+        baselines: Option<&Yardstick>,
+    ) -> Result<(), Failure> {
+        if self.json {
+            return print_json(&Summary { summary, baselines });
+        }
+        print!("{}", text::summary(summary));
+        if let Some(baselines) = baselines {
+            print!("{}", text::yardstick::brief(baselines));
+        }
+        Ok(())
+    }
+
     fn configuration(&self) -> Result<(Config, String), Failure> {
         let (mut layers, preset) =
             self.settings.layers(if self.demo { "quick" } else { "default" })?;
@@ -205,13 +256,15 @@ impl Train {
             }
             layers.set("seed", &seed.to_string(), "--seed")?;
         }
-        if let Some(algorithm) = self.algorithm.and_then(|algorithm| algorithm.to_possible_value())
-        {
-            layers.set(
-                "objective.algorithm",
-                &format!("\"{}\"", algorithm.get_name()),
-                "--algorithm",
-            )?;
+        if let Some(algorithm) = &self.algorithm {
+            layers.set("objective.algorithm", &format!("\"{algorithm}\""), "--algorithm")?;
+        }
+        if let Some(kind) = self.split.and_then(|kind| kind.to_possible_value()) {
+            layers.set("split.kind", &format!("\"{}\"", kind.get_name()), "--split")?;
+        }
+        if let Some(precision) = self.precision.and_then(|name| name.to_possible_value()) {
+            let value = format!("\"{}\"", precision.get_name());
+            layers.set("network.precision", &value, "--precision")?;
         }
         if let Some(count) = self.labeled_per_class {
             layers.set("split.labeled_per_class", &format!("[{count}]"), "--labeled-per-class")?;
@@ -272,32 +325,32 @@ impl Train {
         Ok(write_tables(directory).map_err(DatasetError::from)?)
     }
 
-    fn draw_splits(
-        &self,
-        config: &Config,
-        data: &Data,
-        file: Option<&SplitFile>,
-    ) -> Result<Vec<(u32, Split)>, Failure> {
-        let classes = usize::from(config.classes);
-        let mut splits = Vec::new();
-        for &experiment in &self.experiments.0 {
-            let split = match file {
-                Some(file) => file.split(&data.labeled, classes, experiment)?,
-                None => config.split.split(&data.labeled, classes, config.seed, experiment)?,
-            };
-            splits.push((experiment, split));
+    /// The classical models on the run's splits. They are beside the point of the command, so a
+    /// failure of theirs is a warning.
+    fn baselines(&self, run: &Run, data: &Data) -> Option<Yardstick> {
+        if self.no_baselines {
+            return None;
         }
-        Ok(splits)
+        let told = std::sync::Mutex::new(std::time::Instant::now());
+        let tell = |done: usize| {
+            let mut told = told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            if told.elapsed().as_secs() >= 2 {
+                *told = std::time::Instant::now();
+                self.say(&format!("classical models: {done} splits done"));
+            }
+        };
+        match of_run(run, &data.labeled, &super::protocol::beside_a_run(), &tell) {
+            Ok(yardstick) => yardstick,
+            Err(error) => {
+                eprintln!("warning: no classical models beside this run: {}", chain(&error));
+                None
+            }
+        }
     }
 
-    fn workers(
-        &self,
-        config: &Config,
-        points: usize,
-        experiments: usize,
-    ) -> Result<Workers, Failure> {
+    fn workers(&self, config: &Config, grid: Grid, experiments: usize) -> Result<Workers, Failure> {
         let (cores, memory) = (machine::cores(), machine::available_memory());
-        let each = predicted_bytes(config, points)?;
+        let each = predicted_bytes(config, grid)?;
         let mut workers = match self.jobs {
             Some(jobs) => Workers::of(usize::from(jobs).min(experiments), cores),
             None => Workers::choose(experiments, cores, memory, each),
@@ -321,12 +374,39 @@ impl Train {
         Ok(workers)
     }
 
+    /// Makes the run's encoder where it needs one and has none; gives whether to go on.
+    fn pretrain(
+        &self,
+        run: &Run,
+        data: &Data,
+        workers: Workers,
+        stop: &AtomicBool,
+    ) -> Result<bool, Failure> {
+        let settings = &run.manifest().config.pretrain;
+        let every = settings.epochs.div_ceil(REPORTS);
+        let threads = workers.jobs * workers.threads;
+        Ok(run.prepare_encoder(data, threads, &mut |PretrainEpoch { encoder, epoch, loss }| {
+            if epoch.is_multiple_of(every) || epoch == settings.epochs {
+                self.say(&format!(
+                    "pretraining encoder {} of {}: epoch {epoch} of {}, loss {loss:.3}",
+                    encoder + 1,
+                    settings.encoders,
+                    settings.epochs
+                ));
+            }
+            !stop.load(Ordering::Relaxed)
+        })?)
+    }
+
     fn say(&self, line: &str) {
         if !self.quiet {
             eprintln!("{line}");
         }
     }
 }
+
+/// Lines that the pretraining of one encoder is worth.
+const REPORTS: u32 = 4;
 
 /// "10:0.05" as first angle and step.
 pub(super) fn parse_grid(text: &str) -> Result<(f64, f64), String> {
@@ -342,18 +422,4 @@ pub(super) fn stated_grid(path: &Path, (start, step): (f64, f64)) -> Result<Grid
     let table = diffraction::table::TableReader::open(path).map_err(DatasetError::from)?;
     Grid::new(start, step, table.columns().points)
         .map_err(|error| Failure::usage(format!("{}: {error}", path.display())))
-}
-
-/// A flag that is raised by the first Ctrl-C (or termination); the second one ends the program.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, Failure> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let raised = Arc::clone(&stop);
-    ctrlc::set_handler(move || {
-        if raised.swap(true, Ordering::Relaxed) {
-            std::process::exit(130);
-        }
-        eprintln!("\nstopping after the step under way; press Ctrl-C again to stop at once");
-    })
-    .map_err(|error| Failure::data(format!("listen to Ctrl-C: {error}")))?;
-    Ok(stop)
 }

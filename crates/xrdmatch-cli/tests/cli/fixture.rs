@@ -178,6 +178,21 @@ pub(crate) fn table(rows: &[(String, Option<u8>, Vec<f32>)]) -> String {
 }
 
 const SMALL: &str = r#"
+[preparation]
+cut = 0.1
+
+[input]
+transform = "none"
+blur = 0.0
+bin = 0.0
+scale = "peak"
+
+[pretrain]
+target = "none"
+
+[network]
+initialization = "xavier"
+
 [network.architecture]
 features = [
     { type = "conv", channels = 8, kernel = 5, stride = 2, padding = 1 },
@@ -193,7 +208,13 @@ classifier = [
     { type = "linear", outputs = 2 },
 ]
 
+[objective]
+algorithm = "flexmatch"
+labels = "hard"
+alignment = "none"
+
 [augmentation]
+views = "published"
 weak_shift_min = 0
 weak_shift_max = 3
 gap_shift_max = 10
@@ -204,10 +225,60 @@ unlabeled = 12
 
 [optimizer]
 learning_rate = 3e-3
+epsilon = 1e-8
+weight_decay = 0.01
 average = 0.9
 
 [training]
 epochs = 6
+iterations = 5
+schedule = "cosine-7-16"
+checkpoint_every = 2
+"#;
+
+/// Settings over [`SMALL`] for a run with encoders, whose classifier is one linear layer.
+pub(crate) const ENCODED: &str = r#"
+[input]
+transform = "sqrt"
+blur = 0.06
+bin = 0.04
+scale = "rms"
+
+[augmentation]
+views = "physical"
+
+[augmentation.physical]
+strain = 0.01
+elimination = 0.1
+
+[pretrain]
+target = "auto"
+encoders = 2
+hidden = [24, 12]
+epochs = 3
+batch = 32
+
+[network]
+architecture = "linear"
+initialization = "zero"
+
+[objective]
+algorithm = "pseudo-label"
+labels = "soft"
+alignment = "prior"
+positive_share = 0.25
+
+[batch]
+labeled = 20
+unlabeled = 16
+
+[optimizer]
+learning_rate = 0.3
+epsilon = 1.0
+average = 0.9
+
+[training]
+epochs = 4
 iterations = 5
 checkpoint_every = 2
 "#;

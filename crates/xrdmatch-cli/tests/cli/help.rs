@@ -7,15 +7,31 @@ fn every_command_has_help_with_an_example() {
     let fixture = Fixture::new();
     let general = stdout(&fixture.ok(&["--help"]));
     assert!(general.contains("Exit codes"));
-    for command in ["train", "evaluate", "predict", "runs"] {
+    let commands = general.split("Commands:").nth(1).expect("a list of commands");
+    let commands = commands.split("Options:").next().expect("text");
+    let commands: Vec<&str> =
+        commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    assert!(commands.len() > 5, "{commands:?}");
+    for command in commands.into_iter().filter(|&command| !command.is_empty() && command != "help")
+    {
         assert!(general.contains(command));
         let text = stdout(&fixture.ok(&[command, "--help"]));
+        assert!(text.contains(&format!("xrdmatch {command}")), "{text}");
+        assert!(text.contains("Example") || text.contains("Commands:"), "{text}");
+    }
+    for words in [
+        ["config", "show"],
+        ["data", "info"],
+        ["data", "merge"],
+        ["data", "convert"],
+        ["data", "fetch"],
+    ] {
+        let text = stdout(&fixture.ok(&[words[0], words[1], "--help"]));
         assert!(
-            text.contains("Example") && text.contains(&format!("xrdmatch {command}")),
+            text.contains("Example") && text.contains(&format!("xrdmatch {}", words.join(" "))),
             "{text}"
         );
     }
-    assert!(stdout(&fixture.ok(&["config", "show", "--help"])).contains("Example"));
     assert!(stdout(&fixture.ok(&["--version"])).starts_with("xrdmatch "));
 }
 

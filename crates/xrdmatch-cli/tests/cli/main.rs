@@ -1,10 +1,24 @@
 //! The command line, tested as the real binary in a fresh directory.
 
+mod audit;
 mod bad_input;
+mod baseline;
+mod compare;
+mod data;
 mod evaluate;
+mod explain;
+mod export;
+mod fetch;
 mod fixture;
 mod help;
+mod import;
 mod interruption;
+mod pretrain;
+mod protocol;
 mod real_data;
 mod report;
+mod reproduce;
+mod screen;
+mod simulate;
+mod suggest;
 mod train;

@@ -326,6 +326,7 @@ mod tests {
             label: *label,
             indices: peaks.iter().map(|(place, _)| u16::try_from(*place).expect("small")).collect(),
             values: peaks.iter().map(|(_, height)| *height).collect(),
+            exact: Vec::new(),
         };
         let grid = Grid::new(10.0, 0.5, 100).expect("a grid");
         let labels = Labels::Optional { classes: 2 };

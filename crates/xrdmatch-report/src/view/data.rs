@@ -1,7 +1,7 @@
 //! What is wrong with the labelled file, and what was set aside.
 
 use serde::{Deserialize, Serialize};
-use xrdmatch::audit::{AuditSettings, Row, Severity, Table, audit};
+use xrdmatch::audit::{AuditSettings, Part, Row, Severity, Table, audit};
 use xrdmatch::dataset::Dataset;
 use xrdmatch::fingerprint::SparsePattern;
 
@@ -108,7 +108,13 @@ fn audited(data: &Dataset) -> Result<(Vec<FindingView>, usize), xrdmatch::audit:
         }
     };
     let rows: Vec<Row<'_>> = (0..data.len()).map(row).collect();
-    let table = Table { source: data.source_name(), points: data.grid().points(), rows: &rows };
+    let table = Table {
+        source: data.source_name(),
+        part: Part::Labelled,
+        points: data.grid().points(),
+        grid: Some(data.grid()),
+        rows: &rows,
+    };
     let found = audit(&[table], &AuditSettings::default())?;
     let left_out = found.left_out.values().sum();
     let findings = found.findings.iter().map(|reported| {

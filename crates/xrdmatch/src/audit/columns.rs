@@ -23,9 +23,15 @@ const MARKER_ROWS: usize = 10;
 /// The least AUC of a column or number that is worth an alarm: weaker ones may be chemistry.
 const LEAK_AUC: f64 = 0.7;
 
-/// A marker column: for each of its values (as bits, ascending) the rows of class 0, of class 1 and
-/// without label.
-pub(super) type Marker = (usize, BTreeMap<u32, [usize; 3]>);
+/// A marker column.
+pub(super) struct Marker {
+    /// Its number, from 0.
+    pub(super) column: usize,
+    /// For each of its values (as bits, ascending) the rows of class 0, of class 1 and without label.
+    values: BTreeMap<u32, [usize; 3]>,
+    /// Rows of the tables in which it is one.
+    rows: usize,
+}
 
 /// Findings on tables whose `markers` are known; `stripped` are the same tables without them.
 pub(super) fn findings(
@@ -35,17 +41,16 @@ pub(super) fn findings(
     settings: &AuditSettings,
 ) -> Vec<Finding> {
     let points = points(tables);
-    let (rows, bare) = (rows(tables), rows(stripped));
-    let tests = Associations::of(&rows, &bare, points, settings);
+    let tests = Associations::of(&rows(tables), &rows(stripped), points, settings);
     let mut findings = Vec::new();
     let mut markers = Vec::new();
-    for (column, values) in found {
+    for Marker { column, values, rows } in found {
         let occupied: usize = values.values().flatten().sum();
         let strength = tests.as_ref().and_then(|tests| tests.column(column));
         markers.push(column);
         findings.push(Finding::MarkerColumn {
             column,
-            occupied: occupied as f64 / rows.len() as f64,
+            occupied: occupied as f64 / rows as f64,
             values: values
                 .into_iter()
                 .map(|(bits, counts)| (f32::from_bits(bits), counts))
@@ -82,20 +87,40 @@ fn rows<'a>(tables: &[Table<'a>]) -> Vec<&'a Row<'a>> {
     tables.iter().flat_map(|table| table.rows).collect()
 }
 
-/// The columns that hold few values in many rows.
+/// The columns that hold few values in many rows of a table. Each table is looked at by itself: a
+/// marker of the labelled one is none the less when a large pool has none.
 pub(super) fn markers(tables: &[Table<'_>]) -> Vec<Marker> {
-    let (points, rows) = (points(tables), rows(tables));
-    let mut occupied = vec![0usize; points];
-    for row in &rows {
+    let mut markers: BTreeMap<usize, Marker> = BTreeMap::new();
+    for table in tables {
+        for (column, values) in markers_of(table) {
+            let empty = || Marker { column, values: BTreeMap::new(), rows: 0 };
+            let marker = markers.entry(column).or_insert_with(empty);
+            marker.rows += table.rows.len();
+            for (value, counts) in values {
+                let sums = marker.values.entry(value).or_default();
+                sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            }
+        }
+    }
+    markers.into_values().collect()
+}
+
+/// Column and values of the markers of one table.
+fn markers_of(table: &Table<'_>) -> BTreeMap<usize, BTreeMap<u32, [usize; 3]>> {
+    let mut occupied = vec![0usize; table.points];
+    for row in table.rows {
         for (index, value) in row.pattern.indices.iter().zip(row.pattern.values) {
             occupied[usize::from(*index)] += usize::from(*value > 0.0);
         }
     }
-    let enough = ((OCCUPIED * rows.len() as f64).ceil() as usize).max(MARKER_ROWS);
-    let candidates: Vec<usize> = (0..points).filter(|column| occupied[*column] >= enough).collect();
+    let enough = ((OCCUPIED * table.rows.len() as f64).ceil() as usize).max(MARKER_ROWS);
+    let candidates = (0..table.points).filter(|column| occupied[*column] >= enough);
     let mut values: BTreeMap<usize, BTreeMap<u32, [usize; 3]>> =
-        candidates.into_iter().map(|column| (column, BTreeMap::new())).collect();
-    for row in &rows {
+        candidates.map(|column| (column, BTreeMap::new())).collect();
+    if values.is_empty() {
+        return values;
+    }
+    for row in table.rows {
         let kind = row.label.map_or(2, |label| usize::from(label.min(1)));
         for (index, value) in row.pattern.indices.iter().zip(row.pattern.values) {
             let column = usize::from(*index);
@@ -110,7 +135,7 @@ pub(super) fn markers(tables: &[Table<'_>]) -> Vec<Marker> {
             }
         }
     }
-    values.into_iter().collect()
+    values
 }
 
 /// How strongly something goes with the label.

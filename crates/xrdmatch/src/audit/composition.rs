@@ -81,6 +81,12 @@ impl Composition {
         (!atoms.is_empty()).then_some(Self { atoms })
     }
 
+    /// Each element's share of the atoms, in alphabetical order.
+    pub fn shares(&self) -> impl Iterator<Item = (&str, f64)> {
+        let total: f64 = self.atoms.values().sum();
+        self.atoms.iter().map(move |(symbol, count)| (symbol.as_str(), count / total))
+    }
+
     /// The same for all formulas of one composition: elements in alphabetical order, with their
     /// shares of the atoms in thousandths.
     #[must_use]

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::Part;
+
 /// How serious a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -19,10 +21,21 @@ pub enum Severity {
 pub struct Source {
     /// The table.
     pub table: String,
+    /// What the table is for.
+    pub part: Part,
     /// Name of the sample.
     pub name: String,
     /// Its class, where labelled.
     pub label: Option<u8>,
+}
+
+impl std::fmt::Display for Source {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.label {
+            Some(label) => write!(f, "{} [{label}]", self.name),
+            None => f.write_str(&self.name),
+        }
+    }
 }
 
 /// One thing that was found. Columns are counted from 0.
@@ -33,7 +46,7 @@ pub enum Finding {
     MarkerColumn {
         /// Column.
         column: usize,
-        /// Share of rows in which it is not 0.
+        /// Share of rows in which it is not 0, in the tables in which it is a marker.
         occupied: f64,
         /// Its values with their numbers of labelled rows of class 0, of class 1 and unlabelled.
         values: Vec<(f32, [usize; 3])>,
@@ -197,6 +210,12 @@ fn across(samples: &[Source]) -> bool {
     labels.any(|label| Some(label) != first)
 }
 
+/// Whether one sample is for testing, and another, with a label, for training.
+fn spoils_the_test(samples: &[Source]) -> bool {
+    let holds = |part| samples.iter().any(|sample| sample.part == part);
+    holds(Part::Test) && holds(Part::Labelled)
+}
+
 /// Whether samples stand in more than one table.
 fn straddle(samples: &[Source]) -> bool {
     samples.iter().any(|sample| sample.table != samples[0].table)
@@ -242,6 +261,12 @@ impl Finding {
             | Self::FlatPattern { .. }
             | Self::GridsDiffer { .. } => Severity::Alarm,
             Self::Duplicates { samples } if across(samples) => Severity::Alarm,
+            Self::Duplicates { samples } | Self::NearTwins { samples, .. }
+                if spoils_the_test(samples) =>
+            {
+                Severity::Alarm
+            }
+            Self::RepeatedName { samples } if spoils_the_test(samples) => Severity::Alarm,
             Self::RepeatedName { samples } if !straddle(samples) => Severity::Alarm,
             Self::Duplicates { samples } | Self::NearTwins { samples, .. }
                 if samples.iter().all(|sample| sample.label.is_none()) =>
@@ -263,14 +288,67 @@ impl Finding {
         }
     }
 
+    /// Whom or what it is about, for a table: columns counted from 1 as in the file's header.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        let names = |samples: &mut dyn Iterator<Item = &Source>| {
+            let samples: Vec<&Source> = samples.collect();
+            let several = samples.iter().any(|sample| sample.table != samples[0].table);
+            let name = |sample: &&Source| match several {
+                true => format!("{sample} in {}", sample.table),
+                false => sample.to_string(),
+            };
+            let names: Vec<String> = samples.iter().map(name).collect();
+            match &names[..] {
+                [first, second, third, _, ..] if names.len() > 4 => {
+                    format!("{first}, {second}, {third} and {} more", names.len() - 3)
+                }
+                _ => names.join(", "),
+            }
+        };
+        match self {
+            Self::MarkerColumn { column, .. } | Self::LeakingColumn { column, .. } => {
+                format!("v{}", column + 1)
+            }
+            Self::LeakingStatistic { statistic, .. } => statistic.clone(),
+            Self::Duplicates { samples } => names(&mut samples.iter()),
+            Self::NearTwins { samples, cosine } => {
+                format!("{} ({cosine:.3})", names(&mut samples.iter()))
+            }
+            Self::RepeatedName { samples } => names(&mut samples.iter()),
+            Self::MixedComposition { composition, samples }
+            | Self::RepeatedComposition { composition, samples } => {
+                format!("{composition}: {}", names(&mut samples.iter().map(|(sample, _)| sample)))
+            }
+            Self::UnreadableFormula { sample, .. }
+            | Self::UnbalancedFormula { sample, .. }
+            | Self::BadConductivity { sample, .. }
+            | Self::LabelAgainstConductivity { sample, .. }
+            | Self::UnknownLabel { sample }
+            | Self::FlatPattern { sample }
+            | Self::FewPeaks { sample, .. }
+            | Self::Unnormalised { sample, .. } => sample.to_string(),
+            Self::Borderline { samples, .. } => {
+                names(&mut samples.iter().map(|(sample, _)| sample))
+            }
+            Self::ClassBalance { counts, .. } => format!("{} : {}", counts[0], counts[1]),
+            Self::GridsDiffer { tables } => {
+                let points: Vec<String> =
+                    tables.iter().map(|(table, points)| format!("{table} {points}")).collect();
+                points.join(", ")
+            }
+        }
+    }
+
     /// What it means, and what to do.
     #[must_use]
     pub fn verdict(&self) -> String {
         match self {
             Self::MarkerColumn { column, occupied, values, auc, p } => {
                 let kind = format!(
-                    "column {column} holds one of {} fixed values in {:.0} % of the rows, which no \
+                    "column v{} holds one of {} fixed values in {:.0} % of the rows, which no \
                      diffraction does: it is a marker",
+                    column + 1,
                     values.len(),
                     100.0 * occupied
                 );
@@ -283,8 +361,9 @@ impl Finding {
                 }
             }
             Self::LeakingColumn { column, auc, p } => format!(
-                "column {column} alone ranks the classes with AUC {auc:.3} (p = {p:.3} over all \
-                 columns); a single point of a pattern has no reason to, so find out how it came in"
+                "column v{} alone ranks the classes with AUC {auc:.3} (p = {p:.3} over all \
+                 columns); a single point of a pattern has no reason to, so find out how it came in",
+                column + 1
             ),
             Self::LeakingStatistic { statistic, auc, p } => format!(
                 "the {statistic} alone ranks the classes with AUC {auc:.3} (p = {p:.3}); if that is \
@@ -295,6 +374,16 @@ impl Finding {
                 "one pattern with two labels: at least one is wrong, or the pattern is not the \
                  compound's own; take both out"
                     .to_owned()
+            }
+            Self::Duplicates { samples } | Self::NearTwins { samples, .. }
+                if spoils_the_test(samples) =>
+            {
+                "a test row has its like among the rows that train: what a model says about it is \
+                 memory, and the test score counts it as skill; take it out of the test"
+                    .to_owned()
+            }
+            Self::RepeatedName { samples } if spoils_the_test(samples) => {
+                "one sample for training and for testing: take it out of the test".to_owned()
             }
             Self::Duplicates { samples } | Self::NearTwins { samples, .. }
                 if samples.iter().any(|sample| sample.label.is_none()) =>
@@ -372,8 +461,7 @@ impl Finding {
                  reading takes care of it"
             ),
             Self::GridsDiffer { .. } => {
-                "the same column means different angles in these tables: resample them onto one \
-                 grid"
+                "the same column means different angles in these tables: bring them onto one grid"
                     .to_owned()
             }
         }

@@ -90,7 +90,9 @@ mod tests {
     use super::*;
 
     fn measured(rows: &[(f64, u8)]) -> Vec<(f64, u8, Source)> {
-        let source = |label| Source { table: "t".into(), name: "s".into(), label: Some(label) };
+        let part = super::super::Part::Labelled;
+        let source =
+            |label| Source { table: "t".into(), part, name: "s".into(), label: Some(label) };
         rows.iter().map(|(value, label)| (*value, *label, source(*label))).collect()
     }
 

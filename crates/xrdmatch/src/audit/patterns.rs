@@ -11,13 +11,17 @@ const USUAL_SHARE: f64 = 0.9;
 
 /// The sample of one row of one table.
 pub(super) fn source(table: &Table<'_>, row: usize) -> Source {
-    let row = &table.rows[row];
-    Source { table: table.source.to_owned(), name: row.name.to_owned(), label: row.label }
+    let (part, row) = (table.part, &table.rows[row]);
+    Source { table: table.source.to_owned(), part, name: row.name.to_owned(), label: row.label }
 }
 
 pub(super) fn findings(tables: &[Table<'_>]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if tables.iter().any(|table| table.points != tables[0].points) {
+    let stated = tables.iter().find_map(|table| table.grid);
+    let differs = |table: &Table<'_>| {
+        table.points != tables[0].points || table.grid.is_some_and(|grid| Some(grid) != stated)
+    };
+    if tables.iter().any(differs) {
         let tables = tables.iter().map(|table| (table.source.to_owned(), table.points)).collect();
         findings.push(Finding::GridsDiffer { tables });
     }

@@ -1,8 +1,23 @@
 //! What is audited.
 
+use diffraction::Grid;
+use serde::{Deserialize, Serialize};
+
 use crate::fingerprint::SparsePattern;
 
 use super::AuditSettings;
+
+/// What a table is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// Its labels train and evaluate.
+    Labelled,
+    /// Patterns without labels, for semi-supervised training or screening.
+    Unlabelled,
+    /// Its labels are for a last judgement: nothing like them may be trained on.
+    Test,
+}
 
 /// One row of a table, as far as it is known.
 #[derive(Debug, Clone, Copy)]
@@ -24,8 +39,12 @@ pub struct Row<'a> {
 pub struct Table<'a> {
     /// What the file is called in the findings.
     pub source: &'a str,
+    /// What it is for.
+    pub part: Part,
     /// Points of the grid.
     pub points: usize,
+    /// The grid, where the file says it.
+    pub grid: Option<Grid>,
     /// Its rows.
     pub rows: &'a [Row<'a>],
 }

@@ -127,12 +127,15 @@ impl Ground<'_> {
             let feature = features[drawn];
             order.clear();
             order.extend(rows.iter().map(|row| (self.rows.row(*row)[feature], *row)));
-            order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            let (least, largest) = (order[0].0, order[order.len() - 1].0);
+            let extremes = (f32::INFINITY, f32::NEG_INFINITY);
+            let (least, largest) = order
+                .iter()
+                .fold(extremes, |(least, largest), (v, _)| (least.min(*v), largest.max(*v)));
             if largest - least <= SAME {
                 continue;
             }
             any_varies = true;
+            order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
             let found = match self.settings.kind {
                 ForestKind::RandomForest => self.best_threshold(&order, feature),
                 ForestKind::ExtraTrees => {

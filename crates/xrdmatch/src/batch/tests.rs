@@ -7,7 +7,9 @@ use diffraction::Grid;
 use diffraction::table::Row;
 
 use super::*;
+use crate::augment::{Augmentation, Preparation};
 use crate::dataset::{Dataset, Labels};
+use crate::input::Input;
 
 fn prepared(rows: usize) -> Prepared {
     let rows = (0..rows).map(|i| Row {
@@ -29,14 +31,15 @@ fn batches<'a>(labeled: &'a Prepared, unlabeled: &'a Prepared, experiment: u32) 
     let sizes = BatchSizes { labeled: 5, unlabeled: 8, labeled_view: LabeledView::Weak };
     let augmentation =
         Augmentation { weak_shift_min: 1, weak_shift_max: 9, ..Augmentation::default() };
-    let settings = (Preparation::default(), augmentation);
+    let grid = Grid::new(0.0, 0.02, labeled.points()).expect("a grid");
+    let views = Views::new(Preparation::default(), augmentation, Input::default(), grid);
     Batches::new(
         labeled,
         unlabeled,
         rows,
         pool,
         sizes,
-        settings,
+        views.expect("views"),
         Place { seed: Seed(1), experiment },
     )
 }

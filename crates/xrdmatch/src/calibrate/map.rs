@@ -86,7 +86,7 @@ impl Calibration {
     }
 
     /// Calibrates one row of as many classes as the calibration is for.
-    pub(super) fn apply_row(&self, row: &mut [f64]) {
+    pub(crate) fn apply_row(&self, row: &mut [f64]) {
         let positive = match self {
             Self::Temperature(temperature) => {
                 row.iter_mut().for_each(|p| *p = log(*p));

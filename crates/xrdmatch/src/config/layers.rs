@@ -64,7 +64,7 @@ impl Layers {
     pub const PRESETS: [(&'static str, &'static str); 4] = [
         (
             "default",
-            "what we recommend: the paper's network, averaged weights as teacher and for evaluation",
+            "what we recommend: features learnt from the unlabelled patterns, a linear layer on them",
         ),
         ("paper", "the settings of Wan et al. 2024"),
         ("paddlescience", "the settings of PaddleScience's example `xrdmatch` (vgg16)"),

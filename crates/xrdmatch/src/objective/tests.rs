@@ -324,3 +324,5 @@ fn settings_out_of_range_are_named() {
     let weights = Objective { class_weights: vec![1.0; 3], ..Objective::default() };
     assert!(matches!(of(weights), Err(ObjectiveError::ClassWeights { found: 3, classes: 2 })));
 }
+
+mod rules;

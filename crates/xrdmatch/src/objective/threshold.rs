@@ -1,7 +1,12 @@
 //! Which pseudo-labels count: the threshold per class, and the state it is derived from.
 
-use convnet::{Tensor, Tensors};
+use convnet::{Matrix, Tensor, Tensors};
 use serde::{Deserialize, Serialize};
+
+use super::logits::{most_probable, softmax};
+
+/// SoftMatch: how many standard deviations below the mean confidence make one unit of its Gaussian.
+const SOFTMATCH_WIDTH: f64 = 2.0;
 
 /// How a class's learning status β in \[0, 1\] becomes a factor of the cutoff.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +51,23 @@ pub enum Rule {
         /// From β to the threshold.
         map: Map,
     },
+    /// Every pseudo-label counts, whatever its confidence.
+    All,
+    /// FreeMatch: τ · p̃(c) / max p̃ with running means τ of the confidence and p̃ of the
+    /// probabilities, which start at 1/C and take in the batch before it is judged.
+    SelfAdaptive {
+        /// How much of a running mean is kept.
+        momentum: f64,
+    },
+    /// SoftMatch: a weight exp(−min(confidence − μ, 0)² · 2² / 2σ²) instead of a threshold, with
+    /// running mean μ (from 1/C) and variance σ² (from 1) of the confidence, which take in the
+    /// batch before it is judged.
+    Gaussian {
+        /// How much of a running mean is kept.
+        momentum: f64,
+    },
+    /// AdaMatch: the cutoff times the mean confidence on the labelled batch.
+    Relative,
 }
 
 /// A threshold rule with what it has seen.
@@ -59,6 +81,15 @@ pub struct Thresholds {
     counts: Vec<u64>,
     /// [`Rule::Ratio`]: predicted as c.
     predicted: Vec<u64>,
+    /// [`Rule::SelfAdaptive`]: τ, then p̃. [`Rule::Gaussian`]: μ, σ². Kept in f32, so that a
+    /// checkpoint holds them exactly.
+    running: Vec<f32>,
+    /// The prior that answers are aligned to, and how much of the running mean is kept.
+    alignment: Option<(Vec<f64>, f64)>,
+    /// The running mean of the pool's probabilities before alignment; empty without one.
+    shares: Vec<f32>,
+    /// The step under way and the mean confidence on its labelled batch.
+    told: (u64, f64),
 }
 
 /// A stored state that does not belong to this objective.
@@ -91,9 +122,63 @@ pub enum StateError {
 }
 
 impl Thresholds {
-    pub(super) fn new(rule: Rule, cutoff: f64, classes: usize, pool: usize) -> Self {
+    pub(super) fn new(
+        rule: Rule,
+        alignment: Option<(Vec<f64>, f64)>,
+        cutoff: f64,
+        classes: usize,
+        pool: usize,
+    ) -> Self {
         let memory = if matches!(rule, Rule::Memory { .. }) { vec![-1; pool] } else { Vec::new() };
-        Self { rule, cutoff, memory, counts: vec![0; classes], predicted: vec![0; classes] }
+        #[expect(clippy::cast_precision_loss, reason = "at most 256 classes")]
+        let equal = 1.0 / classes as f32;
+        let running = match rule {
+            Rule::SelfAdaptive { .. } => vec![equal; 1 + classes],
+            Rule::Gaussian { .. } => vec![equal, 1.0],
+            _ => Vec::new(),
+        };
+        let shares = if alignment.is_some() { vec![equal; classes] } else { Vec::new() };
+        Self {
+            rule,
+            cutoff,
+            memory,
+            counts: vec![0; classes],
+            predicted: vec![0; classes],
+            running,
+            alignment,
+            shares,
+            told: (0, 1.0),
+        }
+    }
+
+    /// Tells the step (counted from 0) and the logits of its labelled batch.
+    pub fn tell(&mut self, step: u64, labeled: &Matrix) {
+        let sum: f64 = (0..labeled.rows()).map(|row| most_probable(labeled.row(row), 1.0).1).sum();
+        self.told = (step, sum / labeled.rows().max(1) as f64);
+    }
+
+    /// The step that was last told.
+    pub(super) fn step(&self) -> u64 {
+        self.told.0
+    }
+
+    /// Where answers are aligned: takes the batch's mean probabilities into the running mean, and
+    /// gives the logits plus ln(prior / running mean).
+    pub(super) fn align(&mut self, logits: &Matrix) -> Option<Matrix> {
+        let (prior, momentum) = self.alignment.as_ref()?;
+        let mean = mean_probabilities(logits);
+        self.shares.iter_mut().zip(mean).for_each(|(kept, new)| keep(kept, *momentum, new));
+        let mut aligned = logits.clone();
+        for row in 0..aligned.rows() {
+            let offsets = prior.iter().zip(&self.shares);
+            for (logit, (prior, share)) in aligned.row_mut(row).iter_mut().zip(offsets) {
+                #[expect(clippy::cast_possible_truncation, reason = "logits travel as f32")]
+                {
+                    *logit += (prior / f64::from(*share).max(f64::MIN_POSITIVE)).ln() as f32;
+                }
+            }
+        }
+        Some(aligned)
     }
 
     /// The threshold each class must reach now.
@@ -118,17 +203,64 @@ impl Thresholds {
                 };
                 self.counts.iter().zip(&self.predicted).map(threshold).collect()
             }
+            Rule::All => vec![0.0; classes],
+            Rule::SelfAdaptive { .. } => {
+                let shares = self.running[1..].iter().copied().map(f64::from);
+                let most = shares.clone().fold(f64::MIN_POSITIVE, f64::max);
+                shares.map(|share| f64::from(self.running[0]) * share / most).collect()
+            }
+            Rule::Gaussian { .. } => vec![f64::from(self.running[0]); classes],
+            Rule::Relative => vec![self.cutoff * self.told.1; classes],
         }
     }
 
-    /// Judges a batch of (pseudo-class, confidence) of the pool samples `rows`, then updates the
-    /// state from it.
-    pub(super) fn decide(&mut self, rows: &[usize], decisions: &[(usize, f64)]) -> Vec<bool> {
+    /// Running means take in a batch before it is judged.
+    fn take_in(&mut self, decisions: &[(usize, f64)], logits: &Matrix) {
+        let count = decisions.len() as f64;
+        let mean = decisions.iter().map(|(_, confidence)| confidence).sum::<f64>() / count;
+        match self.rule {
+            Rule::SelfAdaptive { momentum } => {
+                keep(&mut self.running[0], momentum, mean);
+                let shares = mean_probabilities(logits);
+                let running = self.running[1..].iter_mut();
+                running.zip(shares).for_each(|(kept, new)| keep(kept, momentum, new));
+            }
+            Rule::Gaussian { momentum } => {
+                let off = decisions.iter().map(|(_, confidence)| (confidence - mean).powi(2));
+                let variance = off.sum::<f64>() / (count - 1.0).max(1.0);
+                keep(&mut self.running[0], momentum, mean);
+                keep(&mut self.running[1], momentum, variance);
+            }
+            _ => {}
+        }
+    }
+
+    /// Judges a batch of (pseudo-class, confidence) of the pool samples `rows`, whose logits are
+    /// `logits`, and updates the state from it. Gives the weight of each pseudo-label, in \[0, 1\].
+    pub(super) fn decide(
+        &mut self,
+        rows: &[usize],
+        decisions: &[(usize, f64)],
+        logits: &Matrix,
+    ) -> Vec<f64> {
+        self.take_in(decisions, logits);
+        if let Rule::Gaussian { .. } = self.rule {
+            let (mean, variance) = (f64::from(self.running[0]), f64::from(self.running[1]));
+            let scale = SOFTMATCH_WIDTH * SOFTMATCH_WIDTH / (2.0 * variance.max(f64::MIN_POSITIVE));
+            let weight = |(_, confidence): &(usize, f64)| {
+                (-scale * (confidence - mean).min(0.0).powi(2)).exp()
+            };
+            return decisions.iter().map(weight).collect();
+        }
         let thresholds = self.per_class();
         let accepted: Vec<bool> =
             decisions.iter().map(|&(class, confidence)| confidence >= thresholds[class]).collect();
         match self.rule {
-            Rule::Fixed => {}
+            Rule::Fixed
+            | Rule::All
+            | Rule::SelfAdaptive { .. }
+            | Rule::Gaussian { .. }
+            | Rule::Relative => {}
             Rule::Memory { .. } => {
                 for (&row, &(class, confidence)) in rows.iter().zip(decisions) {
                     if confidence >= self.cutoff {
@@ -148,7 +280,7 @@ impl Thresholds {
                 }
             }
         }
-        accepted
+        accepted.into_iter().map(|accepted| f64::from(u8::from(accepted))).collect()
     }
 
     /// The state as tensors, for a checkpoint. Counts are stored exactly below 2^24 and as pairs
@@ -169,6 +301,8 @@ impl Thresholds {
             };
             put("counts", halves(&self.counts));
             put("predicted", halves(&self.predicted));
+            put("running", self.running.clone());
+            put("shares", self.shares.clone());
         }
         tensors
     }
@@ -179,9 +313,14 @@ impl Thresholds {
     /// What does not fit this rule, these classes or this pool.
     pub fn restore(&mut self, tensors: &Tensors) -> Result<(), StateError> {
         let get = |name: &'static str, expected: usize| {
-            let tensor = tensors.get(name).ok_or(StateError::Missing { name })?;
-            match tensor.data.len() {
-                found if found == expected => Ok(&tensor.data),
+            let data: &[f32] = match tensors.get(name) {
+                Some(tensor) => &tensor.data,
+                // Written before there were running means.
+                None if expected == 0 => &[],
+                None => return Err(StateError::Missing { name }),
+            };
+            match data.len() {
+                found if found == expected => Ok(data),
                 found => Err(StateError::Length { name, found, expected }),
             }
         };
@@ -210,7 +349,36 @@ impl Thresholds {
             #[expect(clippy::cast_possible_truncation, reason = "checked to be a class or −1")]
             memory.push(if value == -1.0 { -1 } else { whole("memory", value, classes)? as i32 });
         }
+        let means = |name, expected| {
+            let stored = get(name, expected)?;
+            match stored.iter().find(|value| !(0.0..=1.0).contains(*value)) {
+                Some(&found) => Err(StateError::Value { name, found }),
+                None => Ok(stored.to_vec()),
+            }
+        };
+        let running = means("running", self.running.len())?;
+        let shares = means("shares", self.shares.len())?;
+        (self.running, self.shares) = (running, shares);
         (self.memory, self.counts, self.predicted) = (memory, stored, predicted);
         Ok(())
     }
+}
+
+/// One step of a running mean.
+fn keep(kept: &mut f32, momentum: f64, new: f64) {
+    #[expect(clippy::cast_possible_truncation, reason = "running means are kept in f32")]
+    {
+        *kept = (momentum * f64::from(*kept) + (1.0 - momentum) * new) as f32;
+    }
+}
+
+/// The mean of the rows' probabilities.
+fn mean_probabilities(logits: &Matrix) -> Vec<f64> {
+    let mut mean = vec![0.0; logits.cols()];
+    let mut probabilities = vec![0.0; logits.cols()];
+    for row in 0..logits.rows() {
+        softmax(logits.row(row), 1.0, &mut probabilities);
+        mean.iter_mut().zip(&probabilities).for_each(|(sum, p)| *sum += p / logits.rows() as f64);
+    }
+    mean
 }

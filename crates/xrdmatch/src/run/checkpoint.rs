@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use convnet::Tensors;
 use serde::{Deserialize, Serialize};
 
 use super::{RunError, json, tensors};
@@ -184,8 +185,28 @@ impl Checkpoints {
         Ok(Checkpoint { state, records })
     }
 
-    /// Finds the checkpoint that is meant.
+    /// Reads nothing of a checkpoint but weights: the average where it is wanted and there is one.
+    /// Says what their checksum is, too.
+    pub(super) fn weights(&self, step: u64, average: bool) -> Result<(Tensors, String), RunError> {
+        let directory = self.path(step);
+        let stored: BTreeMap<String, String> = json::read_json(&directory.join("DONE"))?;
+        let name = if average && stored.contains_key(FILES[1]) { FILES[1] } else { FILES[0] };
+        let path = directory.join(name);
+        let found = digest(&path)?;
+        if stored.get(name) != Some(&found) {
+            let reason = "its checksum is another than when it was written".to_owned();
+            return Err(RunError::Damaged { path, reason });
+        }
+        Ok((tensors::read_tensors(&path)?, found))
+    }
+
+    /// Finds the checkpoint that is meant, and reads it.
     pub(super) fn choose(&self, choice: CheckpointChoice) -> Result<Checkpoint, RunError> {
+        self.read(self.find(choice)?)
+    }
+
+    /// The step of the checkpoint that is meant.
+    pub(super) fn find(&self, choice: CheckpointChoice) -> Result<u64, RunError> {
         let steps = self.steps()?;
         let missing = || RunError::NoCheckpoint {
             experiment: self.experiment,
@@ -204,7 +225,7 @@ impl Checkpoints {
                 place.progress.best.ok_or_else(missing)?.step
             }
         };
-        if steps.contains(&step) { self.read(step) } else { Err(missing()) }
+        if steps.contains(&step) { Ok(step) } else { Err(missing()) }
     }
 
     /// Removes all checkpoints but the last and the best, and what interruptions left behind.
@@ -235,12 +256,17 @@ fn digests(directory: &Path) -> Result<BTreeMap<String, String>, RunError> {
         if !path.exists() {
             continue;
         }
-        let mut hasher = blake3::Hasher::new();
-        let file = std::fs::File::open(&path).map_err(RunError::io("open", &path))?;
-        hasher.update_reader(file).map_err(RunError::io("read", &path))?;
-        digests.insert(name.to_owned(), hasher.finalize().to_hex().to_string());
+        digests.insert(name.to_owned(), digest(&path)?);
     }
     Ok(digests)
+}
+
+/// BLAKE3 of a file.
+fn digest(path: &Path) -> Result<String, RunError> {
+    let mut hasher = blake3::Hasher::new();
+    let file = std::fs::File::open(path).map_err(RunError::io("open", path))?;
+    hasher.update_reader(file).map_err(RunError::io("read", path))?;
+    Ok(hasher.finalize().to_hex().to_string())
 }
 
 fn remove_directory(path: &Path) -> Result<(), RunError> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::metrics::MetricsError;
+use crate::pretrain::PretrainError;
 use crate::split::{SplitError, SplitFileError};
 use crate::train::TrainError;
 
@@ -107,6 +108,9 @@ pub enum RunError {
         /// Why.
         source: TrainError,
     },
+    /// No encoder could be made.
+    #[error("pretraining: {0}")]
+    Pretrain(#[from] PretrainError),
     /// No split could be drawn.
     #[error(transparent)]
     Split(#[from] SplitError),

@@ -67,7 +67,9 @@ pub(super) fn run_observed(
     run.keep_split(experiment, split, data)?;
     let failed = |source: TrainError| RunError::Train { experiment, source };
     let config = &run.manifest.config;
-    let mut trainer = Trainer::new(config, data, split, experiment).map_err(failed)?;
+    let encoder = run.encoder()?;
+    let mut trainer =
+        Trainer::new(config, data, split, experiment, encoder.as_ref()).map_err(failed)?;
 
     let directory = run.experiment_directory(experiment);
     let checkpoints = Checkpoints::of(&directory, experiment);

@@ -39,6 +39,19 @@ struct Entry {
     evaluation: Vec<String>,
 }
 
+/// The names of the rows in each role of an experiment of a file.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FileNames<'a> {
+    /// Trained on.
+    pub labeled: &'a [String],
+    /// Looked at by choices.
+    pub validation: &'a [String],
+    /// Reported on.
+    pub evaluation: &'a [String],
+    /// Outside all experiments.
+    pub held_out: &'a [String],
+}
+
 /// Why a file gives no split.
 #[derive(Debug, thiserror::Error)]
 pub enum SplitFileError {
@@ -144,6 +157,28 @@ impl SplitFile {
         numbers
     }
 
+    /// The names of one experiment, whatever data they belong to.
+    ///
+    /// # Errors
+    /// [`SplitFileError::NoSuchExperiment`].
+    pub fn names(&self, experiment: u32) -> Result<FileNames<'_>, SplitFileError> {
+        let entry = self.entry(experiment)?;
+        Ok(FileNames {
+            labeled: &entry.labeled,
+            validation: &entry.validation,
+            evaluation: &entry.evaluation,
+            held_out: &self.contents.held_out,
+        })
+    }
+
+    fn entry(&self, experiment: u32) -> Result<&Entry, SplitFileError> {
+        let mut entries = self.contents.experiments.iter();
+        entries.find(|entry| entry.experiment == experiment).ok_or_else(|| {
+            let (path, found) = (self.path.clone(), in_words(&self.experiments()));
+            SplitFileError::NoSuchExperiment { path, experiment, found }
+        })
+    }
+
     /// The split of one experiment.
     ///
     /// # Errors
@@ -155,12 +190,7 @@ impl SplitFile {
         experiment: u32,
     ) -> Result<Split, SplitFileError> {
         let path = self.path.clone();
-        let Some(entry) =
-            self.contents.experiments.iter().find(|entry| entry.experiment == experiment)
-        else {
-            let found = in_words(&self.experiments());
-            return Err(SplitFileError::NoSuchExperiment { path, experiment, found });
-        };
+        let entry = self.entry(experiment)?;
         let rows: HashMap<&str, usize> =
             (0..data.len()).map(|row| (data.sample(row).name.as_str(), row)).collect();
         let mut roles: Vec<Option<Role>> = vec![None; data.len()];

@@ -147,3 +147,61 @@ fn each_defect_of_a_split_file_has_its_error() {
     }
     assert!(matches!(SplitFile::open(Path::new("absent.json")), Err(E::Read { .. })));
 }
+
+/// Families of one to three rows in turn.
+fn in_families(rows: usize) -> Vec<usize> {
+    let mut families = Vec::new();
+    for family in 0.. {
+        families.extend(vec![family; 1 + family % 3]);
+        if families.len() >= rows {
+            break;
+        }
+    }
+    families.truncate(rows);
+    families
+}
+
+#[test]
+fn families_are_never_parted_and_counts_are_exact() {
+    let data = data(40, 89);
+    let families = in_families(data.len());
+    let draw = Draw {
+        kind: SplitKind::Grouped,
+        validation_per_class: vec![2, 5],
+        held_out: 0.17,
+        ..Draw::default()
+    };
+    let first = draw.split_by_family(&data, 2, Seed(3), 0, &families).expect("a split");
+    let mut seen = std::collections::HashSet::new();
+    for experiment in 0..50 {
+        let split =
+            draw.split_by_family(&data, 2, Seed(3), experiment, &families).expect("a split");
+        assert_split(&split, &data);
+        for (row, family) in families.iter().enumerate() {
+            let together = families.iter().position(|other| other == family).expect("itself");
+            assert_eq!(split.role(row), split.role(together), "experiment {experiment}");
+        }
+        for (class, validation, most_held_out) in [(0, 2, 7), (1, 5, 15)] {
+            assert_eq!(of_class(&split.labeled(), &data, class), 10);
+            assert_eq!(of_class(&split.validation(), &data, class), validation);
+            let held_out = of_class(&split.held_out(), &data, class);
+            assert!((1..=most_held_out).contains(&held_out), "{held_out}");
+        }
+        assert_eq!(split.held_out(), first.held_out(), "held out of all experiments");
+        assert!(seen.insert(split.labeled()), "experiments differ");
+    }
+}
+
+#[test]
+fn families_that_do_not_add_up_are_refused() {
+    let data = data(23, 89);
+    let draw = Draw { kind: SplitKind::Grouped, ..Draw::default() };
+    // All positives are one family of 23: ten of them cannot be had.
+    let families: Vec<usize> = (0..data.len()).map(|row| row.max(23)).collect();
+    assert!(matches!(
+        draw.split_by_family(&data, 2, Seed(3), 0, &families),
+        Err(SplitError::Families { class: 0, asked: 10, reached: 0, .. })
+    ));
+    let draw = Draw { family_cosine: 1.0, ..draw };
+    assert!(matches!(draw.validate(2), Err(SplitError::Fraction { setting: "family_cosine", .. })));
+}

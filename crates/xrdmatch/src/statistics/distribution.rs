@@ -3,7 +3,7 @@
 use std::f64::consts::{PI, SQRT_2};
 
 /// Probability that a standard normal variable is below `x`.
-pub(super) fn normal_cdf(x: f64) -> f64 {
+pub(crate) fn normal_cdf(x: f64) -> f64 {
     0.5 * libm::erfc(-x / SQRT_2)
 }
 

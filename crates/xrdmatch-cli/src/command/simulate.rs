@@ -1,0 +1,198 @@
+//! `xrdmatch simulate`
+
+mod physics;
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+
+use clap::Args;
+use diffraction::Grid;
+use diffraction::batch::{self, simulate_files};
+use diffraction::files::{Found, Names, Wanted, find};
+use diffraction::table::{Columns, TableError, TableWriter};
+use serde::Serialize;
+
+use self::physics::Physics;
+use super::print_json;
+use crate::angles::parse_grid;
+use crate::counter::{Counter, Unit};
+use crate::failure::{Failure, chain};
+use crate::interrupt::stop_on_signals;
+use crate::skipped::Skipped;
+use crate::text;
+
+/// Simulate powder patterns of crystal structures.
+///
+/// Reads CIF, POSCAR and lines of JSON (plain or compressed by gzip or zstd), from files and from
+/// directories and what lies below them. A row is named after its file, or after the structure where
+/// a file holds several. What cannot be read or simulated is left out and listed at the end.
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Simulate {
+    /// Structure files, or directories of them
+    #[arg(value_name = "STRUCTURES", required = true)]
+    structures: Vec<PathBuf>,
+
+    /// The table to write: .csv, .csv.gz, .csv.zst or .parquet
+    #[arg(long, short, value_name = "FILE")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    physics: Physics,
+
+    /// The grid, degrees two-theta
+    #[arg(long, value_name = "START:STEP:STOP", value_parser = parse_grid, default_value = "0:0.02:90")]
+    grid: Grid,
+
+    /// Stop at the first structure that cannot be read or simulated, and write nothing
+    #[arg(long)]
+    strict: bool,
+
+    /// Threads [default: all cores]
+    #[arg(long, visible_alias = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+
+    /// Print the summary as JSON on standard output
+    #[arg(long)]
+    json: bool,
+
+    /// Say nothing but errors
+    #[arg(long, short)]
+    quiet: bool,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  The recipe of the published files, ready for `xrdmatch predict`:
+    xrdmatch simulate structures/ -o patterns.parquet
+  Sticks for another tube, with displacement factors and anomalous scattering:
+    xrdmatch simulate a.cif b.cif --recipe physical --wavelength MoKa -o mo.csv
+  As a diffractometer would measure it, with the Kα doublet and counting noise:
+    xrdmatch simulate a.cif --recipe physical --profile voigt --size 400 \\
+        --background 5,-2,1 --counts 8000 --grid 10:0.02:80 -o measured.csv";
+
+#[derive(Serialize)]
+struct Summary<'a> {
+    output: &'a PathBuf,
+    rows: u64,
+    grid: Grid,
+    physics: serde_json::Value,
+    renamed: usize,
+    passed_over: usize,
+    skipped: &'a Skipped,
+    seconds: f64,
+}
+
+impl Simulate {
+    pub(crate) fn run(self) -> Result<(), Failure> {
+        let made = self.physics.build(&self.grid)?;
+        let Found { files, passed_over } = find(&self.structures, Wanted::Structures)
+            .map_err(|error| Failure::data(error.to_string()))?;
+        if files.is_empty() {
+            return Err(Failure::data("no structure files were found").hint(
+                "directories are searched for .cif, .vasp, .poscar, POSCAR, CONTCAR, .jsonl, .ndjson",
+            ));
+        }
+        let columns = Columns::unlabeled(self.grid.points());
+        let mut writer = TableWriter::create(&self.output, columns, Some(self.grid))?;
+        super::use_threads(self.threads)?;
+        let stop = stop_on_signals("stopping; nothing is written")?;
+
+        let mut counter = Counter::new(Unit::Of("structures"), self.quiet);
+        let (mut names, mut skipped) = (Names::default(), Skipped::default());
+        let (mut rows, mut fatal) = (0, None);
+        let noise = made.noise();
+        let simulation = batch::Simulation {
+            recipe: &made.recipe,
+            profile: made.profile.as_ref(),
+            grid: &self.grid,
+            finish: noise.as_deref(),
+        };
+        simulate_files(&files, &simulation, &mut |outcome| {
+            if stop.load(Ordering::Relaxed) {
+                fatal = Some(Failure::interrupted("stopped; nothing was written"));
+                return ControlFlow::Break(());
+            }
+            match outcome.row {
+                Ok(mut row) => {
+                    row.name = names.take(std::mem::take(&mut row.name));
+                    if let Err(error) = writer.write(&row) {
+                        fatal = Some(error.into());
+                        return ControlFlow::Break(());
+                    }
+                    rows += 1;
+                }
+                Err(error) if self.strict => {
+                    fatal = Some(
+                        Failure::data(chain(&error))
+                            .hint("without --strict what fails is left out and listed"),
+                    );
+                    return ControlFlow::Break(());
+                }
+                Err(error) => skipped.push(outcome.path, error.structure(), chain(&error)),
+            }
+            counter.set(rows + skipped.count, None);
+            ControlFlow::Continue(())
+        });
+        let seconds = counter.finish();
+        if let Some(failure) = fatal {
+            return Err(failure);
+        }
+        if rows == 0 {
+            return Err(Failure::data(format!(
+                "no pattern could be made; {}",
+                skipped.text().trim_end()
+            )));
+        }
+        writer.finish()?;
+
+        if !self.quiet {
+            eprint!("{}", skipped.text());
+            if names.numbered > 0 {
+                eprintln!("{} names were taken and got a number, as in `name#2`", names.numbered);
+            }
+            if passed_over > 0 {
+                eprintln!(
+                    "{passed_over} files in directories are not named as structures; passed over"
+                );
+            }
+            let (grid, time) = (self.grid, text::duration(seconds));
+            eprintln!("{rows} patterns ({grid}) into {} in {time}", self.output.display());
+        }
+        if self.json {
+            print_json(&Summary {
+                output: &self.output,
+                rows,
+                grid: self.grid,
+                physics: made.described,
+                renamed: names.numbered,
+                passed_over,
+                skipped: &skipped,
+                seconds,
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl From<TableError> for Failure {
+    fn from(error: TableError) -> Self {
+        let hint = match &error {
+            TableError::Extension { .. } => Some("choose one of these endings with --output"),
+            TableError::Unwritable { source, .. }
+                if source.kind() == std::io::ErrorKind::StorageFull =>
+            {
+                Some("free some space and run the same command again")
+            }
+            _ => None,
+        };
+        let usage = matches!(error, TableError::Extension { .. });
+        let message = chain(&error);
+        let failure = if usage { Self::usage(message) } else { Self::data(message) };
+        match hint {
+            Some(hint) => failure.hint(hint),
+            None => failure,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! Ctrl-C and termination.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
+
+use crate::failure::Failure;
+
+/// A flag that is raised by the first Ctrl-C (or termination), which is answered with `message`; the
+/// second one ends the program. A command that runs another shares its flag, and its message.
+pub(crate) fn stop_on_signals(message: &'static str) -> Result<Arc<AtomicBool>, Failure> {
+    static STOP: OnceLock<Arc<AtomicBool>> = OnceLock::new();
+    if let Some(stop) = STOP.get() {
+        return Ok(Arc::clone(stop));
+    }
+    let stop = Arc::clone(STOP.get_or_init(Arc::default));
+    let raised = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if raised.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        eprintln!("\n{message}; press Ctrl-C again to stop at once");
+    })
+    .map_err(|error| Failure::data(format!("listen to Ctrl-C: {error}")))?;
+    Ok(stop)
+}

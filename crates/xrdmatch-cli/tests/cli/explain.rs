@@ -1,0 +1,81 @@
+//! Explanations: which peaks drove a prediction.
+
+use crate::fixture::{Fixture, stderr, stdout};
+
+fn json(text: &str) -> serde_json::Value {
+    serde_json::from_str(text).expect("JSON")
+}
+
+#[test]
+fn the_planted_peaks_are_named() {
+    let fixture = Fixture::new();
+    fixture.ok(&fixture.train("r", &["--experiments", "0..3", "--epochs", "30"]));
+    let (mut right, mut named, mut asked) = (0, 0, 0);
+    let (mut loss, mut random) = (0.0, 0.0);
+    for number in 0..24 {
+        let sample = format!("u{number}");
+        let found = ["explain", "r", "--sample", &sample, "--peaks", "1", "--json"];
+        let found = json(&stdout(&fixture.ok(&found)));
+        asked += 1;
+        let positive = number % 4 == 0;
+        let predicted = found["log_odds"].as_f64().expect("a number") > 0.0;
+        if predicted != positive {
+            continue;
+        }
+        right += 1;
+        // Where the fixture plants what tells the classes apart.
+        let planted = if positive { 60..72 } else { 150..162 };
+        let two_theta = found["reasons"][0]["two_theta"].as_f64().expect("an angle");
+        let point = (two_theta / 0.02).round() as usize;
+        named += u32::from(planted.contains(&point));
+        loss += found["check"]["named"].as_f64().expect("a number");
+        random += found["check"]["random"].as_f64().expect("a number");
+        let miss = found["miss"].as_f64().expect("a number");
+        assert!(miss < 0.3, "{sample}: attributions miss their sum by {miss}");
+    }
+    eprintln!(
+        "{right} of {asked} right; of these the planted peak named {named} times; loss {loss:.2} against {random:.2}"
+    );
+    assert!(right >= 16, "{right} of {asked} predictions are right");
+    assert!(named * 10 >= right * 8, "{named} of {right} planted peaks were named");
+    assert!(loss > 2.0 * random, "{loss} against {random}");
+}
+
+#[test]
+fn explanations_are_readable_and_mistakes_are_explained() {
+    let fixture = Fixture::new();
+    fixture.ok(&fixture.train("r", &[]));
+    let text = stdout(&fixture.ok(&["explain", "r", "--sample", "l3", "--peaks", "2"]));
+    assert!(text.contains("log-odds") && text.contains("drawn at random"), "{text}");
+    let text = fixture.fails(3, &["explain", "r", "--sample", "l3x"]);
+    assert!(text.contains("no sample `l3x`") && text.contains("did you mean `l3`"), "{text}");
+    let text = fixture.fails(3, &["explain", "r", "--sample", "u3", "--data", "lbs.csv"]);
+    assert!(text.contains("in lbs.csv"), "{text}");
+    fixture.fails(3, &["explain", "absent", "--sample", "l3"]);
+    fixture.fails(2, &["explain", "r", "--sample", "l3", "--peaks", "0"]);
+    fixture.fails(3, &["explain", "r", "--sample", "l3", "--structure", "lbs.csv"]);
+    fixture.write("salt.cif", CIF);
+    let output = fixture.ok(&["explain", "r", "--sample", "l3", "--structure", "salt.cif"]);
+    // The fixture's grid ends at 4.8°, where no salt diffracts.
+    assert!(stderr(&output).contains("no peak of the structure"), "{}", stderr(&output));
+    fixture.write("grid.csv", "name,v1,v2,v3\nl3,0,1,0\n");
+    fixture.fails(3, &["explain", "r", "--sample", "l3", "--data", "grid.csv"]);
+}
+
+const CIF: &str = "data_CsCl
+_cell_length_a 4.12
+_cell_length_b 4.12
+_cell_length_c 4.12
+_cell_angle_alpha 90
+_cell_angle_beta 90
+_cell_angle_gamma 90
+_symmetry_space_group_name_H-M 'P 1'
+loop_
+_atom_site_label
+_atom_site_type_symbol
+_atom_site_fract_x
+_atom_site_fract_y
+_atom_site_fract_z
+Cs1 Cs 0 0 0
+Cl1 Cl 0.5 0.5 0.5
+";

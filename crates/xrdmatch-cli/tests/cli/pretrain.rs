@@ -1,0 +1,71 @@
+//! Encoders of a run: made once, kept, checked, and all that a prediction needs.
+
+use crate::fixture::{ENCODED, Fixture, stderr};
+
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    fixture.write("small.toml", ENCODED);
+    fixture
+}
+
+#[test]
+fn a_run_keeps_its_encoder_and_predicts_from_what_it_kept() {
+    let fixture = fixture();
+    let output = fixture.ok(&fixture.train("r", &["--experiments", "0..2", "--no-baselines"]));
+    let told = stderr(&output);
+    assert!(told.contains("pretraining encoder 2 of 2: epoch 3 of 3, loss "), "{told}");
+    let record: serde_json::Value =
+        serde_json::from_str(&fixture.read("r/encoder.json")).expect("JSON");
+    assert_eq!(record["patterns"], 200);
+    assert_eq!(record["target"]["profile"]["bins"], 64);
+
+    // The unlabelled file is not needed any more, and a row's answer is that of its training run.
+    std::fs::remove_file(fixture.path("ulbs.csv")).expect("removed");
+    fixture.ok(&["predict", "r", "--experiment", "1", "--data", "lbs.csv", "-o", "p.csv"]);
+    let names = |text: &str| -> Vec<String> { text.lines().map(str::to_owned).collect() };
+    assert_eq!(names(&fixture.read("p.csv")), names(&fixture.read("r/exp_001/predictions.csv")));
+}
+
+#[test]
+fn the_same_settings_give_the_same_encoder_and_experiments_share_it() {
+    let fixture = fixture();
+    fixture.ok(&fixture.train("a", &["--experiments", "1", "--no-baselines", "--threads", "1"]));
+    fixture.ok(&fixture.train("b", &["--experiments", "0..2", "--no-baselines", "--jobs", "2"]));
+    let bytes = |path: &str| std::fs::read(fixture.path(path)).expect("a file");
+    assert_eq!(bytes("a/encoder.safetensors"), bytes("b/encoder.safetensors"));
+    assert_eq!(fixture.final_weights("a", 1), fixture.final_weights("b", 1));
+    // Taken up again, the run makes no second encoder.
+    let again = fixture.ok(&fixture.train("a", &["--experiments", "0..2", "--no-baselines"]));
+    assert!(!stderr(&again).contains("pretraining"), "{}", stderr(&again));
+    assert_eq!(fixture.final_weights("a", 0), fixture.final_weights("b", 0));
+}
+
+#[test]
+fn a_damaged_encoder_is_refused() {
+    let fixture = fixture();
+    fixture.ok(&fixture.train("r", &["--no-baselines"]));
+    let path = fixture.path("r/encoder.safetensors");
+    let mut bytes = std::fs::read(&path).expect("an encoder");
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&path, bytes).expect("written");
+    let predict = ["predict", "r", "--data", "lbs.csv", "-o", "p.csv"];
+    let text = fixture.fails(4, &predict);
+    assert!(text.contains("encoder.safetensors") && text.contains("checksum"), "{text}");
+    assert!(!fixture.path("p.csv").exists());
+}
+
+#[test]
+fn every_algorithm_trains() {
+    let fixture = Fixture::new();
+    let listed = String::from_utf8(fixture.ok(&["algorithms", "--json"]).stdout).expect("UTF-8");
+    let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
+    let listed = listed.as_array().expect("a list");
+    assert_eq!(listed.len(), 11);
+    for one in listed {
+        let name = one["name"].as_str().expect("a name");
+        let more = ["--algorithm", name, "--epochs", "1", "--no-baselines"];
+        fixture.ok(&fixture.train(name, &more));
+        assert!(fixture.path(name).join("exp_000/result.json").exists(), "{name}");
+    }
+}

@@ -1,0 +1,55 @@
+//! From prepared patterns to what a classifier sees of them.
+
+use convnet::Matrix;
+use rayon::prelude::*;
+
+use super::Encoder;
+use crate::augment::{Scratch, Views};
+use crate::dataset::Prepared;
+
+/// Plain views, encoded where there is an encoder.
+pub struct Inputs {
+    views: Views,
+    encoder: Option<Encoder>,
+}
+
+impl Inputs {
+    /// What a classifier sees through `views` and `encoder`.
+    pub fn new(views: Views, encoder: Option<Encoder>) -> Self {
+        Self { views, encoder }
+    }
+
+    /// Numbers that a classifier sees of one pattern.
+    pub fn width(&self) -> usize {
+        self.encoder.as_ref().map_or(self.views.bins(), Encoder::features)
+    }
+
+    /// Some patterns as they are, (rows, [`width`](Self::width)).
+    pub fn plain(&mut self, data: &Prepared, rows: &[usize]) -> Matrix {
+        self.encoded(plain_signals(&self.views, data, rows))
+    }
+
+    /// Signals as the classifier sees them.
+    pub fn encoded(&mut self, signals: Matrix) -> Matrix {
+        match &mut self.encoder {
+            Some(encoder) => encoder.encode(&signals),
+            None => signals,
+        }
+    }
+
+    /// Whether signals are encoded at all.
+    pub fn encoder(&mut self) -> Option<&mut Encoder> {
+        self.encoder.as_mut()
+    }
+}
+
+/// The plain views of some rows, (rows, bins).
+pub(crate) fn plain_signals(views: &Views, data: &Prepared, rows: &[usize]) -> Matrix {
+    let mut signals = Matrix::zeros(rows.len(), views.bins());
+    let outputs = signals.as_mut_slice().par_chunks_mut(views.bins());
+    outputs.zip(rows).for_each_init(Scratch::default, |scratch, (out, &row)| {
+        let (indices, values) = data.pattern(row);
+        views.plain(indices, values, scratch, out);
+    });
+    signals
+}

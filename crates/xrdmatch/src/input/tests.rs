@@ -1,0 +1,112 @@
+use diffraction::Grid;
+use proptest::prelude::*;
+
+use super::*;
+
+/// Steps 1 to 3 as they stand in the module's documentation, in f64, over all sticks and bins.
+fn reference(input: Input, grid: Grid, sticks: &[Stick], broadening: f64) -> Vec<f64> {
+    let width = (input.bin / grid.step()).max(1.0);
+    let sigma = input.blur / grid.step() * broadening;
+    let bins = (grid.points() as f64 / width) as usize;
+    let mut signal: Vec<f64> = (0..bins)
+        .map(|bin| {
+            let center = (bin as f64 + 0.5) * width - 0.5;
+            let part = |stick: &Stick| {
+                let (x, s) = (f64::from(stick.position), f64::from(stick.intensity));
+                if sigma > 0.0 {
+                    s / broadening * (-0.5 * ((center - x) / sigma).powi(2)).exp()
+                } else if (x + 0.5 >= bin as f64 * width) && (x + 0.5 < (bin + 1) as f64 * width) {
+                    s
+                } else {
+                    0.0
+                }
+            };
+            sticks.iter().map(part).sum()
+        })
+        .collect();
+    if input.transform == Transform::Sqrt {
+        signal.iter_mut().for_each(|value| *value = value.sqrt());
+    }
+    let unit = match input.scale {
+        Scale::Peak => signal.iter().copied().fold(0.0, f64::max),
+        Scale::Rms => (signal.iter().map(|v| v * v).sum::<f64>() / bins as f64).sqrt(),
+    };
+    signal.iter().map(|value| value / unit).collect()
+}
+
+proptest! {
+    #[test]
+    fn a_signal_is_the_sum_of_its_peaks(
+        peaks in prop::collection::vec((0.0f32..299.0, 0.05f32..1.0), 1..12),
+        (blur, bin) in prop_oneof![
+            Just((0.0, 0.0)), Just((0.0, 0.4)), (0.05f64..1.0).prop_map(|blur| (blur, 1.5 * blur)),
+            (0.05f64..1.0).prop_map(|blur| (blur, 0.0)),
+        ],
+        broadening in 1.0f32..2.0,
+        root: bool,
+        rms: bool,
+    ) {
+        let input = Input {
+            transform: if root { Transform::Sqrt } else { Transform::None },
+            blur,
+            bin,
+            scale: if rms { Scale::Rms } else { Scale::Peak },
+        };
+        let grid = Grid::new(5.0, 0.05, 300).unwrap();
+        let sticks: Vec<Stick> = peaks
+            .into_iter()
+            // A quarter of a point from any bin's edge, where f32 and f64 would disagree.
+            .map(|(x, intensity)| Stick { position: x.floor() + 0.25, intensity })
+            .collect();
+        let renderer = input.renderer(grid).unwrap();
+        let mut signal = vec![f32::NAN; renderer.bins()];
+        renderer.profile(&sticks, broadening, &mut signal);
+        renderer.finish(&mut signal);
+        let expected = reference(input, grid, &sticks, f64::from(broadening));
+        prop_assert_eq!(signal.len(), expected.len());
+        // What lies beyond the reach of the blur, and its root.
+        let tolerance = if root { 0.06 } else { 2e-3 };
+        for (found, expected) in signal.iter().zip(&expected) {
+            prop_assert!((f64::from(*found) - expected).abs() < tolerance, "{found} {expected}");
+        }
+    }
+}
+
+#[test]
+fn a_broader_peak_keeps_its_area() {
+    let input = Input { blur: 0.4, bin: 0.1, ..Input::default() };
+    let renderer = input.renderer(Grid::published()).unwrap();
+    let area = |broadening| {
+        let mut signal = vec![0.0; renderer.bins()];
+        renderer.profile(&[Stick { position: 2000.3, intensity: 1.0 }], broadening, &mut signal);
+        signal.iter().sum::<f32>()
+    };
+    assert!((area(1.0) / area(1.7) - 1.0).abs() < 1e-3, "{} {}", area(1.0), area(1.7));
+}
+
+#[test]
+fn a_profile_of_nothing_stays_nothing() {
+    let input = Input { blur: 0.4, scale: Scale::Rms, ..Input::default() };
+    let renderer = input.renderer(Grid::published()).unwrap();
+    let mut signal = vec![1.0; renderer.bins()];
+    renderer.profile(&[Stick { position: -900.0, intensity: 1.0 }], 1.0, &mut signal);
+    renderer.finish(&mut signal);
+    assert!(signal.iter().all(|value| *value == 0.0));
+}
+
+#[test]
+fn the_default_is_the_grid_as_it_is() {
+    assert!(Input::default().is_published());
+    assert_eq!(Input::default().renderer(Grid::published()).unwrap().bins(), 4501);
+    let input = Input { blur: 0.3, bin: 0.2, ..Input::default() };
+    assert_eq!(input.renderer(Grid::published()).unwrap().bins(), 450);
+}
+
+#[test]
+fn settings_that_make_no_sense_are_refused() {
+    let of = |blur, bin| Input { blur, bin, ..Input::default() }.renderer(Grid::published());
+    assert!(matches!(of(f64::NAN, 0.0), Err(InputError::Width { setting: "blur", .. })));
+    assert!(matches!(of(0.0, -1.0), Err(InputError::Width { setting: "bin", .. })));
+    assert!(matches!(of(0.1, 0.5), Err(InputError::BinBeyondBlur { .. })));
+    assert!(matches!(of(0.0, 40.0), Err(InputError::TooFewBins { bins: 2, points: 4501, .. })));
+}

@@ -1,0 +1,242 @@
+//! The rules with running means, alignment, squares and smoothing: each against its definition.
+
+use super::*;
+
+fn objective(algorithm: Algorithm) -> Objective {
+    Objective { algorithm, momentum: 0.9, cutoff: 0.8, ..Objective::default() }
+}
+
+/// Plays random batches through an objective and hands each, with its result, to `check`; the
+/// labelled confidence is that of `labeled`.
+fn play(
+    o: &Objective,
+    classes: usize,
+    mut check: impl FnMut(&Matrix, &Matrix, &Matrix, &Unsupervised),
+) {
+    let mut rng = rng(classes as u64);
+    let mut state = o.thresholds(classes, 50);
+    for step in 0..40 {
+        let rows: Vec<usize> = (0..7).collect();
+        let labeled = random_logits(5, classes, 6.0, &mut rng);
+        let weak = random_logits(7, classes, 9.0, &mut rng);
+        let strong = random_logits(7, classes, 6.0, &mut rng);
+        state.tell(step, &labeled);
+        let result = o.unsupervised(&mut state, &rows, &weak, &strong);
+        check(&labeled, &weak, &strong, &result);
+    }
+}
+
+fn probabilities(logits: &Matrix) -> Vec<Vec<f64>> {
+    (0..logits.rows()).map(|row| softmax_of(logits.row(row), 1.0)).collect()
+}
+
+fn largest(p: &[f64]) -> (usize, f64) {
+    p.iter()
+        .copied()
+        .enumerate()
+        .fold((0, 0.0), |best, (c, q)| if q > best.1 { (c, q) } else { best })
+}
+
+fn mean_of(rows: &[Vec<f64>], class: usize) -> f64 {
+    rows.iter().map(|row| row[class]).sum::<f64>() / rows.len() as f64
+}
+
+/// Σ weight · −log p(strong)_label / rows.
+fn weighted(weights: &[(f64, usize)], strong: &Matrix) -> f64 {
+    let p = probabilities(strong);
+    let term = |(row, &(weight, label)): (usize, &(f64, usize))| -weight * p[row][label].ln();
+    weights.iter().enumerate().map(term).sum::<f64>() / weights.len() as f64
+}
+
+fn near(found: f64, expected: f64) {
+    assert!((found - expected).abs() <= 1e-5 * expected.abs().max(1.0), "{found} {expected}");
+}
+
+#[test]
+fn freematch_judges_by_running_means_of_confidence_and_probabilities() {
+    for classes in [2, 3] {
+        let mut tau = 1.0 / classes as f64;
+        let mut shares = vec![tau; classes];
+        play(&objective(Algorithm::Freematch), classes, |_, weak, strong, result| {
+            let p = probabilities(weak);
+            let tops: Vec<_> = p.iter().map(|p| largest(p)).collect();
+            tau = 0.9 * tau + 0.1 * tops.iter().map(|(_, q)| q).sum::<f64>() / 7.0;
+            for (class, share) in shares.iter_mut().enumerate() {
+                *share = 0.9 * *share + 0.1 * mean_of(&p, class);
+            }
+            let most = shares.iter().copied().fold(0.0, f64::max);
+            let mask: Vec<(f64, usize)> = tops
+                .iter()
+                .map(|&(c, q)| (f64::from(u8::from(q >= tau * shares[c] / most)), c))
+                .collect();
+            near(result.loss, weighted(&mask, strong));
+            near(result.mask_rate, mask.iter().map(|(weight, _)| weight).sum::<f64>() / 7.0);
+        });
+    }
+}
+
+#[test]
+fn softmatch_weighs_by_a_gaussian_below_the_mean_confidence() {
+    for classes in [2, 4] {
+        let (mut mean, mut variance) = (1.0 / classes as f64, 1.0);
+        play(&objective(Algorithm::Softmatch), classes, |_, weak, strong, result| {
+            let tops: Vec<_> = probabilities(weak).iter().map(|p| largest(p)).collect();
+            let now = tops.iter().map(|(_, q)| q).sum::<f64>() / 7.0;
+            let spread = tops.iter().map(|(_, q)| (q - now).powi(2)).sum::<f64>() / 6.0;
+            mean = 0.9 * mean + 0.1 * now;
+            variance = 0.9 * variance + 0.1 * spread;
+            let weight = |q: f64| {
+                if q >= mean { 1.0 } else { (-(q - mean).powi(2) / (2.0 * variance / 4.0)).exp() }
+            };
+            let weights: Vec<_> = tops.iter().map(|&(c, q)| (weight(q), c)).collect();
+            near(result.loss, weighted(&weights, strong));
+        });
+    }
+}
+
+#[test]
+fn adamatch_aligns_to_the_prior_and_judges_relative_to_the_labelled_batch() {
+    let o = Objective { positive_share: 0.2, ..objective(Algorithm::Adamatch) };
+    let prior = [0.2, 0.4, 0.4];
+    let mut running = [1.0 / 3.0; 3];
+    play(&o, 3, |labeled, weak, strong, result| {
+        let p = probabilities(weak);
+        for (class, share) in running.iter_mut().enumerate() {
+            *share = 0.9 * *share + 0.1 * mean_of(&p, class);
+        }
+        let confident = probabilities(labeled).iter().map(|p| largest(p).1).sum::<f64>() / 5.0;
+        let mask: Vec<_> = p
+            .iter()
+            .map(|p| {
+                let aligned: Vec<f64> = (0..3).map(|c| p[c] * prior[c] / running[c]).collect();
+                let sum: f64 = aligned.iter().sum();
+                let (class, q) = largest(&aligned);
+                (f64::from(u8::from(q / sum >= 0.8 * confident)), class)
+            })
+            .collect();
+        near(result.loss, weighted(&mask, strong));
+    });
+}
+
+#[test]
+fn alignment_moves_the_mean_answer_to_the_prior() {
+    let o = Objective {
+        alignment: Alignment::Prior,
+        positive_share: 0.2,
+        momentum: 0.0,
+        ..objective(Algorithm::PseudoLabel)
+    };
+    let mut state = o.thresholds(2, 4);
+    let weak =
+        Matrix::from_vec(400, 2, (0..800).map(|i| if i % 2 == 0 { 1.0 } else { 0.0 }).collect());
+    let aligned = state.align(&weak).expect("it aligns");
+    near(mean_of(&probabilities(&aligned), 0), 0.2);
+}
+
+#[test]
+fn pi_model_and_mean_teacher_compare_probabilities_by_squares() {
+    for algorithm in [Algorithm::PiModel, Algorithm::MeanTeacher] {
+        play(&objective(algorithm), 3, |_, weak, strong, result| {
+            let (p, q) = (probabilities(strong), probabilities(weak));
+            let square =
+                |row: usize| (0..3).map(|c| (p[row][c] - q[row][c]).powi(2)).sum::<f64>() / 3.0;
+            near(result.loss, (0..7).map(square).sum::<f64>() / 7.0);
+            assert_eq!(result.mask_rate, 1.0);
+        });
+    }
+}
+
+#[test]
+fn uda_softens_by_its_temperature_above_one_threshold() {
+    let o = Objective { temperature: 0.4, ..objective(Algorithm::Uda) };
+    play(&o, 3, |_, weak, strong, result| {
+        let p = probabilities(strong);
+        let term = |row: usize| {
+            let soft = softmax_of(weak.row(row), 0.4);
+            let confident = largest(&softmax_of(weak.row(row), 1.0)).1 >= 0.8;
+            let ce: f64 = (0..3).map(|c| -soft[c] * p[row][c].ln()).sum();
+            if confident { ce } else { 0.0 }
+        };
+        near(result.loss, (0..7).map(term).sum::<f64>() / 7.0);
+    });
+}
+
+#[test]
+fn every_algorithms_gradient_is_that_of_its_loss() {
+    for algorithm in Algorithm::ALL.into_iter().filter(|a| *a != Algorithm::Supervised) {
+        let o = Objective { unlabeled_weight: 1.7, ramp: 4, ..objective(algorithm) };
+        let mut rng = rng(9);
+        let labeled = random_logits(4, 3, 2.0, &mut rng);
+        let weak = random_logits(6, 3, 12.0, &mut rng);
+        let strong = random_logits(6, 3, 4.0, &mut rng);
+        let at = |strong: &Matrix| {
+            let mut state = o.thresholds(3, 6);
+            state.tell(2, &labeled);
+            o.unsupervised(&mut state, &[0, 1, 2, 3, 4, 5], &weak, strong)
+        };
+        let gradient = at(&strong).gradient;
+        for element in 0..18 {
+            let moved = |by: f32| {
+                let mut data = strong.as_slice().to_vec();
+                data[element] += by;
+                at(&Matrix::from_vec(6, 3, data)).loss
+            };
+            let slope = (moved(1e-2) - moved(-1e-2)) / 2e-2;
+            let found = f64::from(gradient.as_slice()[element]);
+            // Half of the ramp is behind: λ_u is 1.7 · 2/4.
+            assert!((found - 0.85 * slope).abs() < 1e-4, "{algorithm:?} {found} {slope}");
+        }
+    }
+}
+
+#[test]
+fn smoothing_shares_a_part_of_the_label_among_all_classes() {
+    let o = Objective { smoothing: 0.3, ..Objective::default() };
+    let logits = random_logits(4, 3, 5.0, &mut rng(2));
+    let labels = [0, 2, 1, 1];
+    let expected: f64 = probabilities(&logits)
+        .iter()
+        .zip(labels)
+        .map(|(p, label)| {
+            let target = |c: usize| 0.1 + if c == usize::from(label) { 0.7 } else { 0.0 };
+            (0..3).map(|c| -target(c) * p[c].ln()).sum::<f64>() / 4.0
+        })
+        .sum();
+    near(o.supervised(&logits, &labels).0, expected);
+}
+
+#[test]
+fn running_means_come_back_from_a_checkpoint_exactly() {
+    for algorithm in [Algorithm::Freematch, Algorithm::Softmatch, Algorithm::Adamatch] {
+        let o = objective(algorithm);
+        let mut rng = rng(4);
+        let mut state = o.thresholds(2, 9);
+        for _ in 0..5 {
+            let weak = random_logits(9, 2, 7.0, &mut rng);
+            o.unsupervised(&mut state, &[0, 1, 2, 3, 4, 5, 6, 7, 8], &weak, &weak);
+        }
+        let mut back = o.thresholds(2, 9);
+        back.restore(&state.to_tensors()).expect("its own state");
+        assert_eq!(back.per_class(), state.per_class());
+        assert_eq!(back.to_tensors(), state.to_tensors());
+        let mut damaged = state.to_tensors();
+        for name in ["running", "shares"] {
+            if let Some(first) = damaged.get_mut(name).and_then(|tensor| tensor.data.first_mut()) {
+                *first = f32::NAN;
+            }
+        }
+        assert!(matches!(back.restore(&damaged), Err(StateError::Value { .. })));
+    }
+}
+
+#[test]
+fn shares_that_are_none_are_refused_and_none_stated_means_equal_ones() {
+    for share in [-0.1, 1.0, f64::NAN] {
+        let o = Objective { positive_share: share, ..Objective::default() };
+        let found = o.validate(2);
+        assert!(matches!(found, Err(ObjectiveError::Range { setting: "positive_share", .. })));
+    }
+    assert_eq!(Objective::default().prior(4), [0.25; 4]);
+    let o = Objective { positive_share: 0.4, ..Objective::default() };
+    assert_eq!((o.validate(2), o.prior(3)), (Ok(()), vec![0.4, 0.3, 0.3]));
+}

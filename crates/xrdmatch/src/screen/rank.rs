@@ -1,0 +1,330 @@
+//! The second pass: shards merged, calibrated, written in order.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::certainty::{Maps, Tally};
+use super::shard::Block;
+use super::table::TableOut;
+use super::{
+    CalibrationSummary, Ended, Neighbour, PriorChoice, PriorSummary, Ranked, Scored, ScreenError,
+    Shard, TopN,
+};
+use crate::audit::TWIN_COSINE;
+use crate::calibrate::CalibrationMethod;
+use crate::ensemble::{Opinions, VoteRule};
+use crate::members::Members;
+use crate::statistics::Summary;
+
+/// Scores kept of a pool, evenly spread over its ranking, to estimate its prior from.
+const SKETCH: u64 = 4096;
+
+/// Rows between two questions whether to go on.
+const ASK_EVERY: u64 = 10_000;
+
+/// Nominal coverage of the intervals over members.
+const LEVEL: f64 = 0.95;
+
+/// How scores become a ranked table.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RankSettings {
+    /// How to calibrate; `None` for not at all.
+    pub calibration: Option<CalibrationMethod>,
+    /// Which share of the pool is positive.
+    pub prior: PriorChoice,
+    /// How many votes make a candidate.
+    pub rule: VoteRule,
+    /// Whether outliers are left out of the ranking, without probability.
+    pub abstain: bool,
+    /// How many of the best are part of the summary.
+    pub best: usize,
+    /// Seed of the calibration's resamples.
+    pub seed: u64,
+}
+
+impl Default for RankSettings {
+    fn default() -> Self {
+        Self {
+            calibration: Some(CalibrationMethod::Platt),
+            prior: PriorChoice::default(),
+            rule: VoteRule::PUBLISHED,
+            abstain: false,
+            best: 20,
+            seed: 0,
+        }
+    }
+}
+
+/// A screening in brief.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Screening {
+    /// The data file.
+    pub data: String,
+    /// Patterns judged.
+    pub patterns: u64,
+    /// Number of members.
+    pub members: usize,
+    /// Patterns whose votes make them candidates.
+    pub candidates: u64,
+    /// Patterns that are near-twins of a labelled row.
+    pub twins: u64,
+    /// Outliers, where they are told.
+    pub outliers: Option<u64>,
+    /// The share of ordinary patterns that is flagged too.
+    pub outlier_rate: Option<f64>,
+    /// Held-out patterns behind that rate.
+    pub outlier_held_out: Option<usize>,
+    /// Patterns that the models abstain from.
+    pub abstained: u64,
+    /// What the calibration is worth.
+    pub calibration: CalibrationSummary,
+    /// What share of the pool is taken to be positive.
+    pub prior: PriorSummary,
+    /// How many of the best are expected to be positive.
+    pub top: Vec<TopN>,
+    /// The best.
+    pub best: Vec<Ranked>,
+}
+
+/// Merges the shards of one screening into the ranked table, written to `output` where given.
+/// `going` is told the ranks done and says whether to go on.
+///
+/// # Errors
+/// [`ScreenError`]: shards of other models or of different screenings, shards missing, damaged or
+/// given twice; labelled rows that no calibration can be fitted to; a file that cannot be written.
+pub fn rank(
+    members: &Members,
+    shards: &[Shard],
+    settings: &RankSettings,
+    output: Option<&Path>,
+    going: &mut dyn FnMut(u64) -> bool,
+) -> Result<Ended<Screening>, ScreenError> {
+    let first = check(members, shards)?;
+    let header = &first.header;
+    let total: u64 = shards.iter().map(Shard::rows).sum();
+    let outliers: u64 = shards.iter().map(Shard::outliers).sum();
+    let threshold = header.outliers.map_or(f64::INFINITY, |outliers| outliers.threshold);
+    let is_outlier = |row: &Scored| row.strangeness.is_some_and(|s| s > threshold);
+    let left_out = |row: &Scored| settings.abstain && is_outlier(row);
+    let ranks = if settings.abstain { total - outliers } else { total };
+    let neighbours = header.neighbours;
+    let mut table = match output {
+        Some(path) => Some(TableOut::create(path, Ranked::columns(neighbours))?),
+        None => None,
+    };
+
+    let mut sketch = Vec::new();
+    if settings.prior == PriorChoice::Estimated && ranks > 0 {
+        let wanted = ranks.min(SKETCH);
+        let mut place = 0;
+        for row in Merge::of(shards)? {
+            let row = row?;
+            if left_out(&row) {
+                continue;
+            }
+            if place * wanted / ranks != (place + 1) * wanted / ranks {
+                sketch.push(row.score());
+            }
+            place += 1;
+        }
+    }
+    let out_of_bag = members.out_of_bag()?;
+    let maps =
+        Maps::fit(&out_of_bag, settings.calibration, settings.prior, &sketch, settings.seed)?;
+
+    let mut tally = Tally::new(&maps);
+    let mut screening = Screening {
+        data: header.data.clone(),
+        patterns: total,
+        members: header.members,
+        candidates: 0,
+        twins: 0,
+        outliers: header.outliers.map(|_| outliers),
+        outlier_rate: header.outliers.map(|outliers| outliers.rate),
+        outlier_held_out: header.outliers.map(|outliers| outliers.held_out),
+        abstained: total - ranks,
+        calibration: maps.calibration.clone(),
+        prior: maps.prior,
+        top: Vec::new(),
+        best: Vec::new(),
+    };
+    // Half a width of the interval of a mean over members, in standard deviations of one.
+    let unit = Summary { count: header.members, mean: 0.0, sd: 1.0, minimum: 0.0, maximum: 0.0 };
+    let reach = unit.t_interval(LEVEL).map(|interval| interval.upper);
+    let mut rank = 0;
+    let mut write = |row: Scored, abstains: bool| -> Result<bool, ScreenError> {
+        let opinion: Vec<f64> = row.probabilities.iter().map(|p| f64::from(*p)).collect();
+        let score = row.score();
+        let opinions =
+            Summary::of(&opinion).map(|probability| Opinions { probability, votes: row.votes });
+        let mut ranked = Ranked {
+            rank: None,
+            row: row.row + 1,
+            probability: None,
+            lower: None,
+            upper: None,
+            score,
+            votes: row.votes,
+            members: row.probabilities.len(),
+            candidate: false,
+            expected: None,
+            outlier: header.outliers.map(|_| is_outlier(&row)),
+            twin_of: None,
+            nearest: Vec::new(),
+            name: row.name,
+            id: row.id,
+            formula: row.formula,
+            label: row.label,
+            strangeness: row.strangeness,
+        };
+        let labeled = members.labeled();
+        ranked.nearest = row.nearest.iter().map(|near| Neighbour::of(labeled, *near)).collect();
+        let twin = ranked.nearest.first().filter(|near| near.cosine >= TWIN_COSINE);
+        ranked.twin_of = twin.map(|near| near.name.clone());
+        screening.twins += u64::from(ranked.twin_of.is_some());
+        if !abstains {
+            rank += 1;
+            let probability = maps.best.apply(score);
+            ranked.rank = Some(rank);
+            ranked.probability = Some(probability);
+            if let (Some(reach), Some(opinions)) = (reach, &opinions) {
+                let end = |sign: f64| {
+                    maps.best
+                        .apply((score + sign * reach * opinions.probability.sd).clamp(0.0, 1.0))
+                };
+                let (low, high) = (end(-1.0), end(1.0));
+                (ranked.lower, ranked.upper) = (Some(low.min(high)), Some(low.max(high)));
+            }
+            ranked.candidate = opinions.is_some_and(|opinions| settings.rule.accepts(&opinions));
+            screening.candidates += u64::from(ranked.candidate);
+            ranked.expected = Some(tally.add(score, probability));
+            if tally.is_round() || rank == ranks {
+                screening.top.push(tally.top());
+            }
+        }
+        if let Some(table) = &mut table {
+            table.write(ranked.cells(neighbours))?;
+        }
+        if screening.best.len() < settings.best && !abstains {
+            screening.best.push(ranked);
+        }
+        Ok(rank % ASK_EVERY != 0 || going(rank))
+    };
+    for row in Merge::of(shards)? {
+        let row = row?;
+        if !left_out(&row) && !write(row, false)? {
+            return Ok(Ended::Stopped);
+        }
+    }
+    if settings.abstain && outliers > 0 {
+        for row in Merge::of(shards)? {
+            let row = row?;
+            if left_out(&row) && !write(row, true)? {
+                return Ok(Ended::Stopped);
+            }
+        }
+    }
+    if let Some(table) = table {
+        table.finish()?;
+    }
+    Ok(Ended::Finished(screening))
+}
+
+/// Makes sure that the shards are all the parts of one screening by these models.
+fn check<'a>(members: &Members, shards: &'a [Shard]) -> Result<&'a Shard, ScreenError> {
+    let Some(first) = shards.first() else {
+        return Err(ScreenError::Missing { given: 0, of: 1, missing: vec![1] });
+    };
+    let identity = members.identity();
+    let mut by_part: Vec<Option<&Shard>> = vec![None; shards.len().max(1)];
+    for shard in shards {
+        let (a, b) = (&first.header, &shard.header);
+        if b.models != identity || b.members != members.len() {
+            return Err(ScreenError::OtherModels { path: shard.path().to_owned() });
+        }
+        let same = [
+            ("data", a.fingerprint == b.fingerprint),
+            ("number of parts", a.part.of == b.part.of),
+            ("number of neighbours", a.neighbours == b.neighbours),
+            ("threshold of outliers", a.outliers == b.outliers),
+        ];
+        if let Some((what, _)) = same.iter().find(|(_, same)| !same) {
+            let (first, second) = (first.path().to_owned(), shard.path().to_owned());
+            return Err(ScreenError::OtherShards { first, second, what });
+        }
+        let place = b.part.number as usize - 1;
+        if by_part.len() <= place {
+            by_part.resize(place + 1, None);
+        }
+        if let Some(other) = by_part[place].replace(shard) {
+            let (first, second) = (other.path().to_owned(), shard.path().to_owned());
+            return Err(ScreenError::Twice { first, second, part: b.part });
+        }
+    }
+    let of = first.header.part.of;
+    let given = |number: &u32| by_part.get(*number as usize - 1).is_some_and(Option::is_some);
+    let missing: Vec<u32> = (1..=of).filter(|number| !given(number)).take(1000).collect();
+    if missing.is_empty() {
+        return Ok(first);
+    }
+    Err(ScreenError::Missing { given: shards.len(), of, missing })
+}
+
+/// All rows of some shards in the order of the ranking.
+struct Merge<'a> {
+    heads: BinaryHeap<Reverse<Head<'a>>>,
+}
+
+struct Head<'a> {
+    row: Scored,
+    block: Block<'a>,
+}
+
+impl PartialEq for Head<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Head<'_> {}
+
+impl PartialOrd for Head<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Head<'_> {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.row.ranking(&other.row)
+    }
+}
+
+impl<'a> Merge<'a> {
+    fn of(shards: &'a [Shard]) -> Result<Self, ScreenError> {
+        let mut heads = BinaryHeap::new();
+        for mut block in shards.iter().flat_map(Shard::blocks) {
+            if let Some(row) = block.next() {
+                heads.push(Reverse(Head { row: row?, block }));
+            }
+        }
+        Ok(Self { heads })
+    }
+}
+
+impl Iterator for Merge<'_> {
+    type Item = Result<Scored, ScreenError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Reverse(Head { row, mut block }) = self.heads.pop()?;
+        match block.next() {
+            Some(Ok(next)) => self.heads.push(Reverse(Head { row: next, block })),
+            Some(Err(error)) => return Some(Err(error)),
+            None => {}
+        }
+        Some(Ok(row))
+    }
+}
