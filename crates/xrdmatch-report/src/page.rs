@@ -48,7 +48,7 @@ pub fn write(view: &View) -> String {
     page.raw("</style>\n</head>\n<body>\n");
     sections::body(&mut page, view);
     let data = Data { charts: view.charts().collect(), candidates: view.candidates.as_ref() };
-    page.raw("<script type=\"application/json\" id=\"data\">");
+    page.raw("<script type=\"application/json\" id=\"numbers\">");
     page.raw(&json_for_script(&data));
     page.raw("</script>\n<script>\n\"use strict\";\n");
     for script in SCRIPTS {

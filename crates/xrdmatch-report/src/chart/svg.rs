@@ -125,7 +125,7 @@ fn axes(svg: &mut String, chart: &Chart, frame: &Frame) {
             svg,
             "<text x=\"{x:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
             bottom + 18.0,
-            escape(&tick.text)
+            raised(&tick.text)
         );
     }
     for tick in &up {
@@ -135,7 +135,7 @@ fn axes(svg: &mut String, chart: &Chart, frame: &Frame) {
             "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
             left - 8.0,
             y + 4.5,
-            escape(&tick.text)
+            raised(&tick.text)
         );
     }
     let (middle, height) = (0.5 * (left + right), 0.5 * (top + bottom));
@@ -148,6 +148,26 @@ fn axes(svg: &mut String, chart: &Chart, frame: &Frame) {
         escape(&chart.x.text()),
         escape(&chart.y.text()),
     );
+}
+
+/// The text of a tick; the power of ten is raised, as few fonts have all digits so.
+fn raised(text: &str) -> String {
+    let digit = |c: char| match c {
+        '⁻' => '−',
+        '¹' => '1',
+        '²' => '2',
+        '³' => '3',
+        '⁰' => '0',
+        '⁴'..='⁹' => char::from(b'0' + u8::try_from(u32::from(c) - 0x2070).unwrap_or(0)),
+        other => other,
+    };
+    match text.strip_prefix("10") {
+        Some(power) if power.starts_with(|c| digit(c) != c) => {
+            let power: String = power.chars().map(digit).collect();
+            format!("10<tspan dy=\"-5\" font-size=\"9.5\">{power}</tspan>")
+        }
+        _ => escape(text),
+    }
 }
 
 fn draw_series(svg: &mut String, chart: &Chart, frame: &Frame, series: &Series) {
@@ -347,6 +367,12 @@ mod tests {
         assert!(svg.contains("conductivity / S/cm") && svg.contains("&lt;b&gt;"));
         assert!(!svg.contains("<b>"));
         assert_eq!(escape("a\u{0}b"), "a\u{fffd}b");
+    }
+
+    #[test]
+    fn powers_of_ten_are_raised() {
+        assert!(raised("10⁻¹⁰").ends_with(">−10</tspan>") && raised("10⁷").ends_with(">7</tspan>"));
+        assert_eq!([raised("10"), raised("100"), raised("0.5")], ["10", "100", "0.5"]);
     }
 
     #[test]

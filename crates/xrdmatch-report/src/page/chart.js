@@ -89,7 +89,7 @@ const Chart = (() => {
     const py = (v) => bottom - place(chart.y, yr, v) * (bottom - top);
     const r = (v) => Math.round(v * 10) / 10;
     const across = ticks(chart.x, xr, Math.max(2, Math.floor((right - left) / 62)));
-    const up = ticks(chart.y, yr, Math.max(2, Math.floor((bottom - top) / 42)));
+    const up = ticks(chart.y, yr, Math.max(2, Math.floor((bottom - top) / 36)));
     const grid = node("g", { class: "grid" }, svg);
     for (const t of across) node("path", { d: `M${r(px(t.value))} ${top}V${bottom}` }, grid);
     for (const t of up) node("path", { d: `M${left} ${r(py(t.value))}H${right}` }, grid);

@@ -20,7 +20,8 @@ impl Html {
 
     /// Text, escaped.
     pub(super) fn text(&mut self, text: &str) -> &mut Self {
-        self.text.push_str(&escape(text));
+        // A number and its percent sign stay on one line.
+        self.text.push_str(&escape(text).replace(" %", "\u{a0}%"));
         self
     }
 

@@ -1,6 +1,6 @@
 // The page: its theme, its place, its charts and tables.
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
+  const data = JSON.parse(document.getElementById("numbers").textContent);
 
   // Automatic, light, dark.
   const themes = ["automatic", "light", "dark"], theme = document.getElementById("theme");

@@ -5,9 +5,11 @@ use crate::View;
 use crate::chart::svg::escape;
 use crate::chart::{Chart, Matrix, svg};
 use crate::view::{
-    BaselinesView, CompoundsView, DataView, ExperimentRow, Fact, Headline, RankingView, RunView,
+    BaselinesView, CompoundsView, DataView, ExperimentRow, Fact, FindingView, Headline,
+    RankingView, RunView,
 };
 use xrdmatch::audit::Severity;
+use xrdmatch::metrics::Metric;
 use xrdmatch::statistics::Interval;
 
 pub(super) fn body(page: &mut Html, view: &View) {
@@ -136,7 +138,7 @@ fn card(page: &mut Html, headline: &Headline) {
     if let Some([low, high]) = headline.interval {
         page.element(
             "p class=\"ends\"",
-            &format!("{} to {}", number(Some(low)), number(Some(high))),
+            &format!("95 % interval {} to {}", number(Some(low)), number(Some(high))),
         );
         bar(page, headline.value, low, high, headline.reference);
     }
@@ -177,21 +179,37 @@ fn data(page: &mut Html, data: &DataView) {
                 count(Severity::Note)
             ),
         );
-        let (open, folded) = data.findings.split_at(data.findings.len().min(6));
+        grouped(page, &data.findings);
+    }
+    page.element("p class=\"note\"", &data.note);
+}
+
+/// The findings, those of one kind together; of a kind with many, the first two are open.
+fn grouped(page: &mut Html, findings: &[FindingView]) {
+    const OPEN: usize = 2;
+    let mut kinds: Vec<&str> = Vec::new();
+    for finding in findings {
+        if !kinds.contains(&finding.kind.as_str()) {
+            kinds.push(&finding.kind);
+        }
+    }
+    for kind in kinds {
+        let own: Vec<&FindingView> = findings.iter().filter(|f| f.kind == kind).collect();
+        let (open, folded) = own.split_at(if own.len() > OPEN + 1 { OPEN } else { own.len() });
         page.raw("<ul class=\"findings\">");
         open.iter().for_each(|finding| self::finding(page, finding));
         page.raw("</ul>");
         if !folded.is_empty() {
-            page.raw("<details><summary>").text(&format!("{} more findings", folded.len()));
+            page.raw("<details class=\"more\"><summary>");
+            page.text(&format!("{} more: {}", folded.len(), kind.replace('_', " ")));
             page.raw("</summary><ul class=\"findings\">");
             folded.iter().for_each(|finding| self::finding(page, finding));
             page.raw("</ul></details>");
         }
     }
-    page.element("p class=\"note\"", &data.note);
 }
 
-fn finding(page: &mut Html, finding: &crate::view::FindingView) {
+fn finding(page: &mut Html, finding: &FindingView) {
     let severity = match finding.severity {
         Severity::Alarm => "alarm",
         Severity::Warning => "warning",
@@ -222,18 +240,20 @@ fn ranking(page: &mut Html, ranking: &RankingView) {
     );
     page.raw("<div class=\"figures\">");
     ranking.charts.iter().for_each(|chart| figure(page, chart));
-    page.raw("</div>\n<h3>Confusion</h3><div class=\"figures\">");
-    ranking.matrices.iter().for_each(|matrix| self::matrix(page, matrix));
-    page.raw("</div>\n<h3>All metrics of the out-of-bag ensemble</h3>");
+    // The ensemble's matrix beside its curves, the other beside the table of metrics.
+    let (first, rest) = ranking.matrices.split_at(ranking.matrices.len().min(1));
+    first.iter().for_each(|matrix| self::matrix(page, matrix));
+    rest.iter().for_each(|matrix| self::matrix(page, matrix));
+    page.raw("<div><h4>All metrics of the out-of-bag ensemble</h4>");
     page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics\"><table><thead><tr><th scope=\"col\">metric</th><th scope=\"col\" class=\"num\">value</th><th scope=\"col\">95 % interval</th><th scope=\"col\">better</th></tr></thead><tbody>");
     for (metric, interval) in &ranking.metrics {
-        page.raw("<tr>").element("th scope=\"row\"", &metric.name().replace('_', " "));
+        page.raw("<tr>").element("th scope=\"row\"", metric_name(*metric));
         page.element("td class=\"num\"", &number(Some(interval.estimate)));
         page.element("td", &ends(interval));
         page.element("td", if metric.larger_is_better() { "larger" } else { "smaller" });
         page.raw("</tr>");
     }
-    page.raw("</tbody></table></div>\n");
+    page.raw("</tbody></table></div></div></div>\n");
 }
 
 fn matrix(page: &mut Html, matrix: &Matrix) {
@@ -428,6 +448,22 @@ fn facts(page: &mut Html, facts: &[Fact]) {
 
 fn candidates(page: &mut Html) {
     page.raw("<section id=\"candidates\" aria-labelledby=\"candidates-h\"><h2 id=\"candidates-h\">Candidates</h2>\n<div id=\"candidates-body\"><p class=\"note\">The table of candidates needs scripts.</p></div></section>\n");
+}
+
+/// A metric as people write it.
+fn metric_name(metric: Metric) -> &'static str {
+    match metric {
+        Metric::Accuracy => "accuracy",
+        Metric::MacroPrecision => "macro precision",
+        Metric::MacroRecall => "macro recall",
+        Metric::MacroF1 => "macro-F1",
+        Metric::WeightedF1 => "weighted F1",
+        Metric::Auc => "AUC",
+        Metric::AveragePrecision => "average precision",
+        Metric::Brier => "Brier score",
+        Metric::LogLoss => "log loss",
+        Metric::CalibrationError => "calibration error",
+    }
 }
 
 /// "0.84", or a dash.

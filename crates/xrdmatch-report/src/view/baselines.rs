@@ -106,7 +106,7 @@ impl BaselinesView {
             .collect();
         let chart = Chart {
             id: format!("{id}roc-baselines"),
-            title: "Beside classical models".to_owned(),
+            title: "Receiver operating characteristics, out of bag".to_owned(),
             caption: format!("Areas under the out-of-bag curves: {}.", said.join(", ")),
             x: Axis::share("false positive rate"),
             y: Axis::share("true positive rate"),

@@ -234,8 +234,8 @@ fn precision_recall(
         y: Axis::share("precision"),
         series: vec![
             Series::line("chance", 6, [(0.0, Some(share)), (1.0, Some(share))]),
-            Series::band(BAND, 1, at.iter().copied().zip(band)),
-            Series::line("out-of-bag ensemble", 1, curve),
+            Series::band(BAND, 0, at.iter().copied().zip(band)),
+            Series::line("out-of-bag ensemble", 0, curve),
         ],
     })
 }
@@ -281,8 +281,8 @@ fn calibration(
         y: Axis::new("observed frequency", [-0.04, 1.04]),
         series: vec![
             Series::line("perfect", 6, [(0.0, Some(0.0)), (1.0, Some(1.0))]),
-            Series::band(BAND, 2, at.iter().copied().zip(band)),
-            Series::line("out-of-bag ensemble", 2, at.iter().copied().zip(curve)),
+            Series::band(BAND, 0, at.iter().copied().zip(band)),
+            Series::line("out-of-bag ensemble", 0, at.iter().copied().zip(curve)),
             no,
             yes,
         ],
@@ -315,7 +315,7 @@ fn matrices(id: &str, records: &Records, bag: &OutOfBag) -> Vec<Matrix> {
     );
     matrices.push(Matrix::of(
         &format!("{id}confusion-ensemble"),
-        "Out-of-bag ensemble",
+        "Confusion of the out-of-bag ensemble",
         caption,
         &ensemble,
     ));
@@ -328,7 +328,12 @@ fn matrices(id: &str, records: &Records, bag: &OutOfBag) -> Vec<Matrix> {
             found(&all),
             single.len()
         );
-        matrices.push(Matrix::of(&format!("{id}confusion-single"), "Single models", caption, &all));
+        matrices.push(Matrix::of(
+            &format!("{id}confusion-single"),
+            "Confusion of single models",
+            caption,
+            &all,
+        ));
     }
     matrices
 }

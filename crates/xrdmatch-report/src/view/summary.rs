@@ -197,7 +197,7 @@ impl Summary {
         } else if auc.upper >= own.estimate || own.lower <= auc.estimate {
             "the intervals overlap, so the network's lead may be chance"
         } else {
-            "the network is ahead beyond its interval"
+            "the intervals do not overlap, so the network is ahead"
         };
         self.sentences.push(format!(
             "The best classical model on the same splits, {}, has an out-of-bag AUC of {}; {verdict}.",

@@ -108,7 +108,7 @@ pub(super) fn charts(id: &str, records: &Records) -> Vec<Chart> {
         "Share of unlabelled patterns learned from",
         Some(Axis::share("mask rate")),
         "",
-        &[followed("mask rate", 2, &|epoch| Some(epoch.mask_rate))],
+        &[followed("mask rate", 0, &|epoch| Some(epoch.mask_rate))],
     );
     let classes = usize::from(records.manifest.config.classes);
     let names = crate::chart::class_names(classes);
@@ -138,7 +138,7 @@ pub(super) fn charts(id: &str, records: &Records) -> Vec<Chart> {
         "AUC on evaluation rows",
         Some(Axis::share("AUC")),
         "",
-        &[followed("AUC", 2, &|epoch| epoch.auc)],
+        &[followed("AUC", 0, &|epoch| epoch.auc)],
     );
     charts.extend(final_against_best(id, records));
     charts
