@@ -76,7 +76,7 @@ pub struct NetworkSettings {
     pub architecture: ArchitectureChoice,
     /// How weights are drawn before the first step.
     pub initialization: Initialization,
-    /// What convolutions and linear layers multiply: `f32`, or `bf16`, which is faster and coarser.
+    /// What convolutions and linear layers multiply: `f32`, or `bf16`, which is coarser.
     pub precision: Precision,
 }
 

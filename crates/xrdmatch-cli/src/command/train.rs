@@ -144,8 +144,8 @@ struct Summary<'a> {
 enum PrecisionName {
     /// Single precision, the default
     F32,
-    /// Operands of 8 significant bits, sums in single precision: faster where the processor has
-    /// such instructions (AMX, AVX512-BF16), slower elsewhere, and never bit for bit the same
+    /// Operands of 8 significant bits, sums in single precision: coarser, meant for processors
+    /// with instructions for that (AMX, AVX512-BF16)
     Bf16,
 }
 
