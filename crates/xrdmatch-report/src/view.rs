@@ -177,6 +177,11 @@ pub(crate) fn two(value: f64) -> String {
     format!("{value:.2}").replace('-', "−")
 }
 
+/// "1 experiment", "1,200 experiments"
+pub(crate) fn counted(count: usize, what: &str) -> String {
+    format!("{} {what}{}", thousands(count), if count == 1 { "" } else { "s" })
+}
+
 /// "12,345"
 pub(crate) fn thousands(count: usize) -> String {
     let digits = count.to_string();
@@ -196,6 +201,7 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
+        assert_eq!([counted(1, "model"), counted(0, "model")], ["1 model", "0 models"]);
         assert_eq!(
             [thousands(7), thousands(1234), thousands(1234567)],
             ["7", "1,234", "1,234,567"]

@@ -162,7 +162,7 @@ fn raised(text: &str) -> String {
         other => other,
     };
     match text.strip_prefix("10") {
-        Some(power) if power.starts_with(|c| digit(c) != c) => {
+        Some(power) if power.starts_with(|c: char| digit(c) != c) => {
             let power: String = power.chars().map(digit).collect();
             format!("10<tspan dy=\"-5\" font-size=\"9.5\">{power}</tspan>")
         }

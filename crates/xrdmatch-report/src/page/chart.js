@@ -88,7 +88,7 @@ const Chart = (() => {
     const px = (v) => left + place(chart.x, xr, v) * (right - left);
     const py = (v) => bottom - place(chart.y, yr, v) * (bottom - top);
     const r = (v) => Math.round(v * 10) / 10;
-    const across = ticks(chart.x, xr, Math.max(2, Math.floor((right - left) / 62)));
+    const across = ticks(chart.x, xr, Math.max(2, Math.floor((right - left) / 52)));
     const up = ticks(chart.y, yr, Math.max(2, Math.floor((bottom - top) / 36)));
     const grid = node("g", { class: "grid" }, svg);
     for (const t of across) node("path", { d: `M${r(px(t.value))} ${top}V${bottom}` }, grid);

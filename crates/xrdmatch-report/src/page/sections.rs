@@ -6,7 +6,7 @@ use crate::chart::svg::escape;
 use crate::chart::{Chart, Matrix, svg};
 use crate::view::{
     BaselinesView, CompoundsView, DataView, ExperimentRow, Fact, FindingView, Headline,
-    RankingView, RunView,
+    RankingView, RunView, counted,
 };
 use xrdmatch::audit::Severity;
 use xrdmatch::metrics::Metric;
@@ -232,18 +232,14 @@ fn ranking(page: &mut Html, ranking: &RankingView) {
     page.element(
         "p class=\"lead\"",
         &format!(
-            "Out of bag: each of {} compounds is judged by the mean of those of {} models that never \
-             trained on it.",
-            ranking.scored.len(),
-            ranking.members
+            "Out of bag: each of {} is judged by the mean of those of {} that never trained on it.",
+            counted(ranking.scored.len(), "compound"),
+            counted(ranking.members, "model")
         ),
     );
     page.raw("<div class=\"figures\">");
     ranking.charts.iter().for_each(|chart| figure(page, chart));
-    // The ensemble's matrix beside its curves, the other beside the table of metrics.
-    let (first, rest) = ranking.matrices.split_at(ranking.matrices.len().min(1));
-    first.iter().for_each(|matrix| self::matrix(page, matrix));
-    rest.iter().for_each(|matrix| self::matrix(page, matrix));
+    ranking.matrices.iter().for_each(|matrix| self::matrix(page, matrix));
     page.raw("<div><h4>All metrics of the out-of-bag ensemble</h4>");
     page.raw("<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Metrics\"><table><thead><tr><th scope=\"col\">metric</th><th scope=\"col\" class=\"num\">value</th><th scope=\"col\">95 % interval</th><th scope=\"col\">better</th></tr></thead><tbody>");
     for (metric, interval) in &ranking.metrics {
@@ -365,7 +361,10 @@ fn baselines(page: &mut Html, baselines: &BaselinesView) {
         for spread in [row.single_auc, row.single_macro_f1] {
             let text = spread.map_or_else(
                 || "–".to_owned(),
-                |spread| format!("{:.2} ± {:.2}", spread.mean, spread.sd),
+                |spread| match spread.count {
+                    1 => format!("{:.2}", spread.mean),
+                    _ => format!("{:.2} ± {:.2}", spread.mean, spread.sd),
+                },
             );
             page.element("td class=\"num\"", &text);
         }

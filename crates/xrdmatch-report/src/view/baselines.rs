@@ -12,7 +12,7 @@ use xrdmatch::run::SplitNames;
 use xrdmatch::statistics::{Experiments, Interval, Summary};
 
 use super::ranking::{OutOfBag, RankingView, on_evaluation_rows};
-use super::{ViewSettings, two};
+use super::{ViewSettings, counted, two};
 use crate::chart::{Axis, Chart, Series};
 use crate::{ExperimentRecords, Records, ReportError};
 
@@ -113,9 +113,9 @@ impl BaselinesView {
             series: curves,
         };
         let mut note = format!(
-            "Each was fitted on the labelled rows of {} experiments, as patterns blurred by 1° with \
+            "Each was fitted on the labelled rows of {}, as patterns blurred by 1° with \
              square-root intensities and default settings, and judged on the rows it was not fitted on.",
-            experiments.len()
+            counted(experiments.len(), "experiment")
         );
         if !failed.is_empty() {
             note.push_str(&format!(" Not fitted: {}.", failed.join("; ")));

@@ -8,7 +8,7 @@ use xrdmatch::predictions::{POSITIVE_CLASS, Predictions};
 use xrdmatch::statistics::{Bootstrap, Interval};
 
 use super::bands::Scores;
-use super::{LEVEL, ViewSettings, two};
+use super::{LEVEL, ViewSettings, counted, two};
 use crate::chart::{Axis, Chart, Matrix, Series, Shape, brief};
 use crate::{Records, ReportError};
 
@@ -323,10 +323,10 @@ fn matrices(id: &str, records: &Records, bag: &OutOfBag) -> Vec<Matrix> {
     if !single.is_empty() {
         let all = confusion(&single);
         let caption = format!(
-            "{} Summed over the evaluation rows of {} experiments, so that a compound counts once for \
-             each experiment that did not train on it.",
+            "{} Summed over the evaluation rows of {}, so that a compound counts once for each \
+             experiment that did not train on it.",
             found(&all),
-            single.len()
+            counted(single.len(), "experiment")
         );
         matrices.push(Matrix::of(
             &format!("{id}confusion-single"),

@@ -79,9 +79,12 @@ impl Summary {
             ));
             self.sentences.push(format!(
                 "Shown a superionic compound and one that is not, neither of which it was trained on, \
-                 the ensemble of {} gives the superionic one the higher probability in {:.0} of 100 \
-                 cases (AUC {}, 95 % interval {} to {}).",
-                models(ranking.members),
+                 {} gives the superionic one the higher probability in {:.0} of 100 cases (AUC {}, 95 % \
+                 interval {} to {}).",
+                match ranking.members {
+                    1 => "the model".to_owned(),
+                    members => format!("the ensemble of {members} models"),
+                },
                 100.0 * auc.estimate,
                 two(auc.estimate),
                 two(auc.lower),
