@@ -5,7 +5,7 @@
 //! cargo run --release -p diffraction --example measured_beside_simulated -- DATA/scans docs/measured.svg
 //! ```
 //!
-//! The crystals are from the literature as they stand, cells and coordinates unchanged. Fitted to the
+//! Cells and coordinates are not fitted; `phases` says where they come from. Fitted to the
 //! scan are a scale for each phase, the background (seven Chebyshev coefficients and one over the
 //! angle), the zero shift and the height of the sample, the instrument's constant width, and for each
 //! phase crystallite size, microstrain and a March–Dollase ratio; of a fixed and an automatic divergence

@@ -1,4 +1,4 @@
-//! The crystals in the samples, from the literature.
+//! The crystals in the samples.
 
 use diffraction::{Structure, cif};
 
@@ -49,8 +49,9 @@ O2 0.4496 0.7569 0.4792
     )
 }
 
-/// Orthorhombic LiMnO2. Type: R. Hoppe, G. Brachtel, M. Jansen, Z. Anorg. Allg. Chem. 417, 1 (1975);
-/// cell and coordinates rounded, in the setting Pmmn with the origin on 2mm, written out.
+/// Orthorhombic LiMnO2, of the type described by R. Hoppe, G. Brachtel, M. Jansen, Z. Anorg. Allg. Chem.
+/// 417, 1 (1975). Cell and coordinates are rounded values for this type, not quoted from that paper; the
+/// line positions agree with the scan. Setting Pmmn with the origin on 2mm, written out.
 pub(crate) fn limno2() -> Structure {
     structure(
         "data_LiMnO2
