@@ -1,6 +1,6 @@
 //! A pretrained network as the eye of others: signals in, features out.
 //!
-//! Encoders are trained once for a run, on patterns without labels ([`crate::pretrain`]), and frozen.
+//! Encoders are trained once for a run, on patterns without labels (by `pretrain`), and frozen.
 //! What a classifier then sees of a pattern is the activations before each encoder's last layer, side
 //! by side, shifted and scaled so that over the pool every feature has mean 0 and the features of a
 //! pattern have a mean square length of 1.
@@ -58,7 +58,8 @@ impl Default for Pretraining {
 pub enum Target {
     /// No pretraining: the classifier sees the signal itself.
     None,
-    /// The composition where most rows have a readable formula, the profile otherwise.
+    /// The composition where most rows have a readable formula and these differ, the profile
+    /// otherwise.
     Auto,
     /// Each element's share of the atoms, from the formula.
     Composition,

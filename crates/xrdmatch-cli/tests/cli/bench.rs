@@ -8,7 +8,7 @@ use crate::fixture::{Fixture, stdout};
 fn every_layer_is_timed_with_one_algorithm_chosen() {
     let fixture = Fixture::new();
     let arguments =
-        ["bench", "layers", "--points", "301", "--batch", "2", "--repeats", "1", "--threads", "1"];
+        ["bench", "layers", "--points", "1501", "--batch", "2", "--repeats", "1", "--threads", "1"];
     let text = stdout(&fixture.ok(&arguments));
     let lines: Vec<&str> = text.lines().collect();
     assert!(lines[0].contains("GMAC/s from registers"), "{text}");
@@ -32,7 +32,7 @@ fn layers_that_cannot_be_timed_are_refused() {
     let fixture = Fixture::new();
     let text = fixture.fails(2, &["bench", "layers", "--architecture", "vgg99"]);
     assert!(text.contains("vgg16"), "{text}");
-    fixture.fails(2, &["bench", "layers", "--points", "5"]);
+    fixture.fails(4, &["bench", "layers", "--points", "5"]);
     let text = fixture.fails(2, &["bench", "layers", "--batch", "4000000"]);
     assert!(text.contains("MiB"), "{text}");
     let text = String::from_utf8(fixture.run(&["bench", "layers", "--batch", "0"]).stderr);

@@ -42,14 +42,14 @@ pub enum LayerError {
         reason: String,
     },
     /// A setting that does not exist.
-    #[error("there is no setting `{found}` ({origin}){}", near.as_ref().map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
+    #[error("there is no setting `{found}` ({origin}){}", neighbours(near))]
     UnknownSetting {
         /// The setting.
         found: String,
         /// Where it was set.
         origin: String,
-        /// The nearest that exists, if one is near.
-        near: Option<String>,
+        /// Those that exist and are near.
+        near: Vec<String>,
     },
     /// A value of the wrong kind.
     #[error("a setting has a value of the wrong kind: {reason}")]
@@ -171,15 +171,20 @@ impl Layers {
             }
         });
         let Some(found) = unknown else { return Ok(()) };
-        let near = known
+        let nearest = known
             .iter()
             .map(|known| (strsim::damerau_levenshtein(known, &found), known))
             .min()
-            .filter(|(distance, _)| *distance <= 3)
-            .map(|(_, known)| known.clone())
-            .or_else(|| {
-                known.iter().find(|known| known.rsplit('.').next() == Some(&found)).cloned()
-            });
+            .filter(|(distance, _)| *distance <= 3);
+        let near = match nearest {
+            Some((_, known)) => vec![known.clone()],
+            // A setting without its section.
+            None => known
+                .iter()
+                .filter(|known| known.rsplit('.').next() == Some(&found))
+                .cloned()
+                .collect(),
+        };
         Err(LayerError::UnknownSetting { found, origin: origin.to_owned(), near })
     }
 
@@ -200,6 +205,15 @@ impl Config {
         };
         table.try_into().map_err(error)
     }
+}
+
+/// What may have been meant, as the end of a message.
+fn neighbours(near: &[String]) -> String {
+    if near.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = near.iter().map(|name| format!("`{name}`")).collect();
+    format!("; did you mean {}?", names.join(" or "))
 }
 
 /// A value as a person would have written it: settings in single precision without the digits that
@@ -271,18 +285,15 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_setting_names_its_neighbour() {
-        let mut layers = Layers::defaults();
-        let error = layers.set("training.epoch", "7", "--set").expect_err("no such setting");
-        assert!(
-            matches!(&error, LayerError::UnknownSetting { near: Some(near), .. } if near == "training.epochs"),
-            "{error}"
-        );
-        let error = layers.set("epochs", "7", "--set").expect_err("no such setting");
-        assert!(
-            matches!(&error, LayerError::UnknownSetting { near: Some(near), .. } if near == "training.epochs"),
-            "{error}"
-        );
+    fn an_unknown_setting_names_its_neighbours() {
+        let unknown = |key: &str| {
+            let mut layers = Layers::defaults();
+            layers.set(key, "7", "--set").expect_err("no such setting").to_string()
+        };
+        assert!(unknown("training.epoch").ends_with("did you mean `training.epochs`?"));
+        let text = unknown("epochs");
+        assert!(text.ends_with("did you mean `pretrain.epochs` or `training.epochs`?"), "{text}");
+        assert!(unknown("nothing.of_the_kind").ends_with("(--set)"));
     }
 
     #[test]

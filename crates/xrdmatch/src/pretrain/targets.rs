@@ -52,6 +52,11 @@ pub enum TargetsError {
     },
 }
 
+/// Whether the compositions tell nothing apart.
+fn all_equal(compositions: &[(usize, Composition)]) -> bool {
+    compositions.windows(2).all(|pair| pair[0].1 == pair[1].1)
+}
+
 impl Targets {
     /// The targets of a data set; `None` for [`Target::None`].
     ///
@@ -77,7 +82,9 @@ impl Targets {
                 found => Ok(Some(Self::composition(&found))),
             },
             Target::Auto => match compositions() {
-                few if 2 * few.len() < data.len() => Ok(Some(Self::profile(prepared))),
+                found if 2 * found.len() < data.len() || all_equal(&found) => {
+                    Ok(Some(Self::profile(prepared)))
+                }
                 found => Ok(Some(Self::composition(&found))),
             },
         }
