@@ -43,7 +43,7 @@ Examples:
   xrdmatch simulate structures/ -o patterns.parquet
   xrdmatch import scans/*.xrdml -o measured.csv
   xrdmatch screen runs/default --data new.csv -o ranked.csv
-  xrdmatch explain runs/default --sample Li3YCl6
+  xrdmatch explain runs/paper --sample Li3YCl6
   xrdmatch suggest runs/default --data new.csv
 
 Exit codes: 0 done, 1 not so (reproduce, audit --strict), 2 usage, 3 data or records,
