@@ -1,6 +1,6 @@
 //! Trained weights in the files of other programs.
 //!
-//! Everything here maps bytes to [`Tensors`](convnet::Tensors) or back, and touches no disk:
+//! Everything here maps bytes to [`Tensors`] or back, and touches no disk:
 //! [`safetensors`] in both directions, checkpoints of PyTorch in ([`pytorch`]), ONNX out ([`onnx`]).
 //! [`read`] tells the formats apart by their content.
 //!

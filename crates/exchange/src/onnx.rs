@@ -5,7 +5,7 @@
 //! classes). It is the network as it answers: running statistics, no dropout. Optionally the
 //! preparation of patterns stands before it ([`Preparation`]), so that raw intensities go in.
 //!
-//! Format: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>, encoded by [`message`].
+//! Format: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>, encoded by `message`.
 
 mod message;
 

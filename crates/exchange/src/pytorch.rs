@@ -3,7 +3,7 @@
 //! Since version 1.6 `torch.save` writes a zip archive: `NAME/data.pkl` is a pickled program that
 //! builds the saved value, `NAME/data/K` are the raw bytes of storages. A pickled program can call any
 //! function; the reader here knows only those that stand in a saved dictionary of tensors
-//! ([`pickle`]), and refuses the rest by name.
+//! (`pickle`), and refuses the rest by name.
 //!
 //! Not covered: the older format without a zip archive, quantised and sparse tensors.
 
