@@ -90,15 +90,6 @@ fn only_experiment(run: &Run, asked: Option<u32>) -> Result<u32, Failure> {
     }
 }
 
-/// Lets the work of a batch use so many threads.
-fn use_threads(threads: Option<u16>) -> Result<(), Failure> {
-    let Some(threads) = threads else { return Ok(()) };
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(usize::from(threads))
-        .build_global()
-        .map_err(|error| Failure::usage(format!("--threads {threads}: {error}")))
-}
-
 /// Prints a value as JSON on standard output.
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text =

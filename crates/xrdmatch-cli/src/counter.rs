@@ -1,6 +1,7 @@
 //! Progress of work that is counted: a bar on a terminal, a plain line now and then elsewhere.
 
 use std::io::IsTerminal;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
@@ -58,6 +59,12 @@ impl Counter {
             }
             None => eprintln!("{line}"),
         }
+    }
+
+    /// Takes in how much is done; says whether to go on.
+    pub(crate) fn going(&mut self, done: u64, stop: &AtomicBool) -> bool {
+        self.set(done, None);
+        !stop.load(Ordering::Relaxed)
     }
 
     fn line(&self, done: u64, new: u64, of: Option<u64>) -> String {

@@ -5,13 +5,13 @@
 //! 4 model or checkpoint, 130 interrupted.
 
 mod angles;
+mod batch;
 mod command;
 mod counter;
 mod experiments;
 mod failure;
 mod interrupt;
 mod machine;
-mod pace;
 mod progress;
 mod skipped;
 mod text;

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::print_json;
 use crate::angles::parse_grid;
+use crate::batch::BatchArguments;
 use crate::counter::{Counter, Unit};
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
@@ -95,21 +96,8 @@ pub(crate) struct Import {
     #[arg(long)]
     keep_scale: bool,
 
-    /// Stop at the first file that cannot be read or processed, and write nothing
-    #[arg(long)]
-    strict: bool,
-
-    /// Threads [default: all cores]
-    #[arg(long, visible_alias = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-
-    /// Print the summary as JSON on standard output
-    #[arg(long)]
-    json: bool,
-
-    /// Say nothing but errors
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    batch: BatchArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -172,10 +160,10 @@ impl Import {
         let columns = Columns { has_formula: false, ..Columns::unlabeled(self.grid.points()) };
         let mut writer = TableWriter::create(&self.output, columns, Some(self.grid))?;
         let mut side = MetadataWriter::create(&metadata)?;
-        super::use_threads(self.threads)?;
+        self.batch.use_threads()?;
         let stop = stop_on_signals("stopping; nothing is written")?;
 
-        let mut counter = Counter::new(Unit::Of("scans"), self.quiet);
+        let mut counter = Counter::new(Unit::Of("scans"), self.batch.quiet);
         let (mut names, mut skipped) = (Names::default(), Skipped::default());
         let (mut rows, mut fatal, mut remarks) = (0, None, Vec::new());
         let import = Batch {
@@ -207,7 +195,7 @@ impl Import {
                         remarks.push(Remark { name, remarks: found });
                     }
                 }
-                Err(error) if self.strict => {
+                Err(error) if self.batch.strict => {
                     fatal = Some(
                         Failure::data(chain(&error))
                             .hint("without --strict what fails is left out and listed"),
@@ -232,7 +220,7 @@ impl Import {
         writer.finish()?;
         side.finish()?;
 
-        if !self.quiet {
+        if !self.batch.quiet {
             for remark in remarks.iter().take(20) {
                 eprintln!("{}: {}", remark.name, remark.remarks.join("; "));
             }
@@ -247,7 +235,7 @@ impl Import {
             eprintln!("{rows} patterns ({grid}) into {} in {time}", self.output.display());
             eprintln!("metadata in {}", metadata.display());
         }
-        if self.json {
+        if self.batch.json {
             print_json(&Summary {
                 output: &self.output,
                 metadata: &metadata,

@@ -1,7 +1,6 @@
 //! `xrdmatch predict`
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use clap::Args;
 use diffraction::Grid;
@@ -13,6 +12,7 @@ use xrdmatch::run::{CheckpointChoice, Run};
 
 use super::only_experiment;
 use super::train::{parse_grid, stated_grid};
+use crate::counter::{Counter, Unit};
 use crate::failure::Failure;
 use crate::text;
 
@@ -76,17 +76,12 @@ impl Predict {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let stated = self.grid.map(|grid| stated_grid(&self.data, grid)).transpose()?;
         let (mut model, origin) = self.model(stated)?;
-        let began = Instant::now();
-        let mut told = began;
+        let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
         let rows = model.predict_table(&self.data, &self.output, stated, &mut |done| {
-            if !self.quiet && told.elapsed() > Duration::from_secs(2) {
-                told = Instant::now();
-                let rate = done as f64 / began.elapsed().as_secs_f64();
-                eprintln!("{done} patterns, {rate:.0} patterns/s");
-            }
+            counter.set(done as u64, None);
         })?;
+        let time = text::duration(counter.finish());
         if !self.quiet {
-            let time = text::duration(began.elapsed().as_secs_f64());
             eprintln!("{rows} patterns into {} in {time} ({origin})", self.output.display());
         }
         Ok(())

@@ -14,10 +14,10 @@ use xrdmatch::screen::{
 };
 
 use super::print_json;
+use crate::counter::{Counter, Unit};
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
-use crate::pace::Pace;
 use crate::text;
 
 /// Rank every pattern of a file by how probably it is superionic.
@@ -190,7 +190,7 @@ impl Screen {
         }
         let stop = stop_on_signals("stopping; no file is written")?;
         let stopped = || Failure::interrupted("interrupted; nothing was written");
-        let mut pace = Pace::new("patterns", self.quiet, stop);
+        let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
         let (members, shards) = if self.merge.is_empty() {
             let data = self.data.as_deref().ok_or_else(|| Failure::usage("no --data was given"))?;
             let mut screener = self.screener(members, &selection)?;
@@ -199,16 +199,18 @@ impl Screen {
             let beside = std::env::temp_dir().join("screening");
             let output = self.output.as_deref().unwrap_or(&beside);
             let kept = self.shard.is_some();
-            let ended = screener.score(data, part, output, kept, &mut |done| pace.going(done))?;
+            let mut going = |done| counter.going(done, &stop);
+            let ended = screener.score(data, part, output, kept, &mut going)?;
+            let time = text::duration(counter.finish());
             let Ended::Finished(shard) = ended else { return Err(stopped()) };
             let Some(shard) = shard else {
-                self.say(&format!("part {part} into {} in {}", output.display(), pace.time()));
+                self.say(&format!("part {part} into {} in {}", output.display(), time));
                 if self.json {
                     return print_json(&Screened { shard: part.to_string(), output });
                 }
                 return Ok(());
             };
-            self.say(&format!("{} patterns judged in {}", shard.rows(), pace.time()));
+            self.say(&format!("{} patterns judged in {}", shard.rows(), time));
             (screener.into_members(), vec![shard])
         } else {
             let mut shards = Vec::with_capacity(self.merge.len());
@@ -226,7 +228,10 @@ impl Screen {
             seed: members.config().seed.0,
         };
         let output = self.output.as_deref();
-        let ended = rank(&members, &shards, &settings, output, &mut |done| pace.going(done))?;
+        let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
+        let mut going = |done| counter.going(done, &stop);
+        let ended = rank(&members, &shards, &settings, output, &mut going)?;
+        counter.finish();
         let Ended::Finished(screening) = ended else { return Err(stopped()) };
         if let Some(output) = output {
             self.say(&format!("{} rows into {}", screening.patterns, output.display()));

@@ -16,6 +16,7 @@ use serde::Serialize;
 use self::physics::Physics;
 use super::print_json;
 use crate::angles::parse_grid;
+use crate::batch::BatchArguments;
 use crate::counter::{Counter, Unit};
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
@@ -45,21 +46,8 @@ pub(crate) struct Simulate {
     #[arg(long, value_name = "START:STEP:STOP", value_parser = parse_grid, default_value = "0:0.02:90")]
     grid: Grid,
 
-    /// Stop at the first structure that cannot be read or simulated, and write nothing
-    #[arg(long)]
-    strict: bool,
-
-    /// Threads [default: all cores]
-    #[arg(long, visible_alias = "jobs", value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
-    threads: Option<u16>,
-
-    /// Print the summary as JSON on standard output
-    #[arg(long)]
-    json: bool,
-
-    /// Say nothing but errors
-    #[arg(long, short)]
-    quiet: bool,
+    #[command(flatten)]
+    batch: BatchArguments,
 }
 
 const EXAMPLES: &str = "\
@@ -96,10 +84,10 @@ impl Simulate {
         }
         let columns = Columns::unlabeled(self.grid.points());
         let mut writer = TableWriter::create(&self.output, columns, Some(self.grid))?;
-        super::use_threads(self.threads)?;
+        self.batch.use_threads()?;
         let stop = stop_on_signals("stopping; nothing is written")?;
 
-        let mut counter = Counter::new(Unit::Of("structures"), self.quiet);
+        let mut counter = Counter::new(Unit::Of("structures"), self.batch.quiet);
         let (mut names, mut skipped) = (Names::default(), Skipped::default());
         let (mut rows, mut fatal) = (0, None);
         let noise = made.noise();
@@ -123,7 +111,7 @@ impl Simulate {
                     }
                     rows += 1;
                 }
-                Err(error) if self.strict => {
+                Err(error) if self.batch.strict => {
                     fatal = Some(
                         Failure::data(chain(&error))
                             .hint("without --strict what fails is left out and listed"),
@@ -147,7 +135,7 @@ impl Simulate {
         }
         writer.finish()?;
 
-        if !self.quiet {
+        if !self.batch.quiet {
             eprint!("{}", skipped.text());
             if names.numbered > 0 {
                 eprintln!("{} names were taken and got a number, as in `name#2`", names.numbered);
@@ -160,7 +148,7 @@ impl Simulate {
             let (grid, time) = (self.grid, text::duration(seconds));
             eprintln!("{rows} patterns ({grid}) into {} in {time}", self.output.display());
         }
-        if self.json {
+        if self.batch.json {
             print_json(&Summary {
                 output: &self.output,
                 rows,

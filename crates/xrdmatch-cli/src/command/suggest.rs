@@ -8,10 +8,10 @@ use xrdmatch::members::{Members, Selection};
 use xrdmatch::suggest::{Simulation, SimulationSettings, Suggestion, simulate, suggest};
 
 use super::print_json;
+use crate::counter::{Counter, Unit};
 use crate::experiments::Experiments;
 use crate::failure::Failure;
 use crate::interrupt::stop_on_signals;
-use crate::pace::Pace;
 
 /// Say which compounds to measure next.
 ///
@@ -83,8 +83,10 @@ impl Suggest {
         let data = self.data.as_deref().ok_or_else(|| Failure::usage("no --data was given"))?;
         let mut members = Members::open(&self.runs, &selection, self.labeled.as_deref())?;
         let stop = stop_on_signals("stopping")?;
-        let mut pace = Pace::new("patterns", self.quiet, stop);
-        let found = suggest(&mut members, data, self.count, &mut |done| pace.going(done))?;
+        let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
+        let found =
+            suggest(&mut members, data, self.count, &mut |done| counter.going(done, &stop))?;
+        counter.finish();
         let found = found.ok_or_else(|| Failure::interrupted("interrupted"))?;
         if self.json {
             return print_json(&found);
