@@ -23,6 +23,27 @@ fn every_module_sees_only_those_before_it_in_the_architectures_table() {
     }
 }
 
+#[test]
+fn every_module_of_every_crate_is_named_in_the_architecture() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let text = std::fs::read_to_string(root.join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let mut missing = Vec::new();
+    for entry in std::fs::read_dir(root.join("crates")).expect("the crates") {
+        let source = entry.expect("a crate").path().join("src");
+        for file in std::fs::read_dir(&source).expect("its source") {
+            let path = file.expect("a file").path();
+            let Some(name) = path.file_name().and_then(|name| name.to_str()) else { continue };
+            let Some(module) = name.strip_suffix(".rs") else { continue };
+            let named =
+                text.contains(&format!("`{name}`")) || text.contains(&format!("\n| `{module}` |"));
+            if !named && !["lib", "main"].contains(&module) {
+                missing.push(path);
+            }
+        }
+    }
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// The modules in the rows ``| `name` | … |`` under the heading of this crate's table.
 fn table(path: &Path) -> Vec<String> {
     let text = std::fs::read_to_string(path).expect("ARCHITECTURE.md");

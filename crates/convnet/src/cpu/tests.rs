@@ -13,9 +13,13 @@ const LOGITS: f64 = 1e-5;
 const GRADIENTS: f64 = 1e-4;
 /// What rounding operands to 8 significant bits (2⁻⁹ each) makes of logits, layer after layer.
 const ROUNDED: f64 = 3e-2;
-/// The same of all gradients together, which pass the layers twice; in a batch of nine samples
-/// every ReLU, pool and batch norm over few points that decides otherwise shows.
-const ROUNDED_GRADIENT: f64 = 2.5e-1;
+/// The same of all gradients together where no unit decides anything: they pass the layers twice.
+const ROUNDED_GRADIENT: f64 = 6e-2;
+/// And where ReLU and max-pool decide. Values that move by a share δ make a share of about δ of the
+/// units decide otherwise, each of which changes its gradient wholly: an L2 error of √δ a layer, 0.1 for
+/// δ = 1 %. This bound only tells a wrong gradient from such ones; the products themselves are held to
+/// theirs in `kernels/rounded/tests.rs`.
+const ROUNDED_DECISIONS: f64 = 2.5e-1;
 /// A gradient smaller than this share of the network's largest is what remains of larger terms
 /// that cancel (a bias before batch norm: all of them), and is judged as if it had this size.
 const CANCELLED: f64 = 1e-3;
@@ -422,7 +426,13 @@ fn rounded(architecture: &Architecture, length: usize, seed: u64) -> CpuNetwork 
 
 #[test]
 fn rounded_operands_change_logits_and_gradients_by_little_more_than_their_rounding() {
-    for (architecture, length) in cases() {
+    let decides = |layer: &Layer| matches!(layer, Layer::Relu | Layer::MaxPool { .. });
+    let smooth = cases().into_iter().map(|(mut architecture, length)| {
+        architecture.features.retain(|layer| !decides(layer));
+        architecture.classifier.retain(|layer| !decides(layer));
+        (architecture, length)
+    });
+    for (architecture, length) in cases().into_iter().chain(smooth) {
         let (mut exact, mut rounded) =
             (network(&architecture, length, 21), rounded(&architecture, length, 21));
         let signals = signals(9, length, 22);
@@ -445,7 +455,10 @@ fn rounded_operands_change_logits_and_gradients_by_little_more_than_their_roundi
         let all =
             |tensors: &Tensors| tensors.values().flat_map(|t| t.data.clone()).collect::<Vec<f32>>();
         let error = relative_error(&all(&found), &widen(&all(&expected)));
-        assert!(error < ROUNDED_GRADIENT && error > 1e-6, "{architecture:?}: {error:.1e}");
+        println!("{error:.1e}");
+        let smooth = !architecture.features.iter().chain(&architecture.classifier).any(&decides);
+        let bound = if smooth { ROUNDED_GRADIENT } else { ROUNDED_DECISIONS };
+        assert!(error < bound && error > 1e-6, "{architecture:?}: {error:.1e}");
     }
 }
 
