@@ -403,6 +403,9 @@ impl From<MembersError> for Failure {
                 "say where the file is now with --labeled or --unlabeled; its contents must be the same",
             ),
             MembersError::Grid { .. } => Some("bring the patterns onto the models' grid"),
+            MembersError::Encoded { .. } => Some(
+                "explain a run whose networks see the grid itself: train one with `--preset quick` or `paper`",
+            ),
             MembersError::NoValidation { .. } => {
                 Some("train with `--set split.validation_per_class=[4]`, or leave --min-f1 out")
             }
