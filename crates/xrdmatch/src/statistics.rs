@@ -11,6 +11,7 @@ mod error;
 mod experiments;
 mod folds;
 mod interval;
+mod norm;
 mod paired;
 
 pub(crate) use distribution::normal_cdf;

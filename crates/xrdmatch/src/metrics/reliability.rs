@@ -91,6 +91,15 @@ impl Reliability {
         &self.bins
     }
 
+    /// The signed parts whose absolute values add up to the expected calibration error: per bin
+    /// confidence less frequency, by its share of the rows.
+    #[must_use]
+    pub fn gaps(&self) -> Vec<f64> {
+        let total: usize = self.bins.iter().map(|bin| bin.count).sum();
+        let share = |bin: &ReliabilityBin| bin.count as f64 / total.max(1) as f64;
+        self.bins.iter().map(|bin| share(bin) * (bin.confidence - bin.frequency)).collect()
+    }
+
     /// Expected calibration error: mean of `|confidence − frequency|` over the bins, by their
     /// numbers of rows.
     #[must_use]

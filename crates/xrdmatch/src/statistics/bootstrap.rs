@@ -8,8 +8,8 @@ use serde::{Deserialize, Serialize};
 
 use super::distribution::{normal_cdf, normal_quantile};
 use super::interval::quantile;
-use super::{Interval, StatisticsError};
-use crate::metrics::{Metric, Outcomes};
+use super::{Interval, StatisticsError, norm};
+use crate::metrics::{Metric, Outcomes, Reliability};
 
 /// The largest share of replicates that may be undefined (no positive was drawn) and left out.
 const UNDEFINED_SHARE: f64 = 0.1;
@@ -46,13 +46,12 @@ impl Default for Bootstrap {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum IntervalMethod {
-    /// What covers best: [`Basic`](Self::Basic) for the expected calibration error, whose estimate
-    /// is too large by chance alone, and [`Bca`](Self::Bca) for all else.
+    /// What covers best: the inversion of a test for the expected calibration error, whose estimate
+    /// is too large by chance alone (`norm`), and [`Bca`](Self::Bca) for all else.
     Best,
     /// The replicates' quantiles.
     Percentile,
-    /// Their quantiles mirrored at the estimate; for metrics that are biased, as the expected
-    /// calibration error is.
+    /// Their quantiles mirrored at the estimate.
     Basic,
     /// Their quantiles at levels corrected for bias and skewness; the better choice for metrics
     /// that are bounded, as most are.
@@ -93,12 +92,23 @@ impl Bootstrap {
         outcomes: &Outcomes,
         metric: Metric,
     ) -> Result<Interval, StatisticsError> {
-        let measure = |rows: &[usize]| {
+        let of = |rows: &[usize]| {
             let mut resample = outcomes.clone();
             resample.resample(outcomes, rows);
-            metric.measure(&resample)
+            resample
         };
-        self.metric_interval(metric, &self.strata.groups(outcomes.truth()), measure)
+        let groups = self.strata.groups(outcomes.truth());
+        if self.inverts(metric) {
+            let bins = Reliability::DEFAULT_BINS;
+            let gaps = |rows: &[usize]| Some(Reliability::of(&of(rows), bins).gaps());
+            return self.norm_interval(metric, &groups, gaps);
+        }
+        self.metric_interval(metric, &groups, |rows| metric.measure(&of(rows)))
+    }
+
+    /// Whether the interval of a metric is that of [`norm_interval`](Self::norm_interval).
+    pub(super) fn inverts(&self, metric: Metric) -> bool {
+        metric == Metric::CalibrationError && self.method == IntervalMethod::Best
     }
 
     /// As [`interval_of`](Self::interval_of), for a statistic that has the range of a metric.
@@ -108,12 +118,47 @@ impl Bootstrap {
         groups: &[Vec<usize>],
         statistic: impl Fn(&[usize]) -> Option<f64> + Sync,
     ) -> Result<Interval, StatisticsError> {
-        let biased = metric == Metric::CalibrationError && self.method == IntervalMethod::Best;
-        let method = if biased { IntervalMethod::Basic } else { self.method };
-        let found = Self { method, ..*self }.interval_of(groups, statistic)?;
+        let found = self.interval_of(groups, statistic)?;
         let interval = found.ok_or(StatisticsError::Undefined { metric })?;
         // Mirrored ends may fall below what any metric can be.
         Ok(Interval { lower: interval.lower.max(0.0), ..interval })
+    }
+
+    /// The sum of the absolute values of some parts, with its interval.
+    pub(super) fn norm_interval(
+        &self,
+        metric: Metric,
+        groups: &[Vec<usize>],
+        parts: impl Fn(&[usize]) -> Option<Vec<f64>> + Sync,
+    ) -> Result<Interval, StatisticsError> {
+        self.check()?;
+        let undefined = StatisticsError::Undefined { metric };
+        let Some(found) = parts(&groups.concat()) else { return Err(undefined) };
+        let Some(replicates) = self.replicates(groups, parts) else { return Err(undefined) };
+        let (lower, upper) = norm::ends(&found, &replicates, self.level);
+        let estimate = found.iter().map(|part| part.abs()).sum();
+        Ok(Interval { estimate, lower, upper, level: self.level })
+    }
+
+    /// A statistic of resamples, rows drawn within `groups`; `None` where it is undefined on more
+    /// than a tenth of them.
+    fn replicates<T: Send>(
+        &self,
+        groups: &[Vec<usize>],
+        statistic: impl Fn(&[usize]) -> Option<T> + Sync,
+    ) -> Option<Vec<T>> {
+        let replicate = |stream: usize| {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+            rng.set_stream(stream as u64);
+            let mut rows = Vec::new();
+            for group in groups {
+                rows.extend(group.iter().map(|_| group[rng.random_range(0..group.len())]));
+            }
+            statistic(&rows)
+        };
+        let found: Vec<T> = (0..self.replicates).into_par_iter().filter_map(replicate).collect();
+        let undefined = self.replicates - found.len();
+        (undefined as f64 <= UNDEFINED_SHARE * self.replicates as f64).then_some(found)
     }
 
     /// Any statistic of row numbers with its interval, rows drawn within `groups`; `None` where it
@@ -127,21 +172,7 @@ impl Bootstrap {
         let level = self.level;
         let all: Vec<usize> = groups.concat();
         let Some(estimate) = statistic(&all) else { return Ok(None) };
-        let replicate = |stream: usize| {
-            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-            rng.set_stream(stream as u64);
-            let mut rows = Vec::with_capacity(all.len());
-            for group in groups {
-                rows.extend(group.iter().map(|_| group[rng.random_range(0..group.len())]));
-            }
-            statistic(&rows)
-        };
-        let mut replicates: Vec<f64> =
-            (0..self.replicates).into_par_iter().filter_map(replicate).collect();
-        let undefined = self.replicates - replicates.len();
-        if undefined as f64 > UNDEFINED_SHARE * self.replicates as f64 {
-            return Ok(None);
-        }
+        let Some(mut replicates) = self.replicates(groups, &statistic) else { return Ok(None) };
         replicates.sort_unstable_by(f64::total_cmp);
         let (lower, upper) = match self.method {
             IntervalMethod::Percentile => percentile_ends(&replicates, level),

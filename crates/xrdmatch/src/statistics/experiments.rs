@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::{Bootstrap, Interval, StatisticsError, Summary};
-use crate::metrics::{Metric, Outcomes};
+use crate::metrics::{Metric, Outcomes, Reliability};
 use crate::predictions::{Predictions, Sample};
 
 /// The evaluation rows of several experiments, aligned by compound.
@@ -112,14 +112,41 @@ impl Experiments {
         metric: Metric,
         bootstrap: &Bootstrap,
     ) -> Result<Interval, StatisticsError> {
-        bootstrap.metric_interval(metric, &bootstrap.strata.groups(&self.truth), |compounds| {
+        let groups = bootstrap.strata.groups(&self.truth);
+        if bootstrap.inverts(metric) {
+            return bootstrap.norm_interval(metric, &groups, |compounds| self.gaps(compounds));
+        }
+        bootstrap.metric_interval(metric, &groups, |compounds| {
             let values = self.resampled(metric, compounds);
             Summary::of(&values.into_iter().flatten().collect::<Vec<_>>()).map(|all| all.mean)
         })
     }
 
+    /// The signed parts of the mean calibration error over experiments, on a resample of compounds.
+    fn gaps(&self, compounds: &[usize]) -> Option<Vec<f64>> {
+        let bins = Reliability::DEFAULT_BINS;
+        let each =
+            self.each_resampled(compounds, |outcomes| Reliability::of(outcomes, bins).gaps());
+        let defined = each.iter().flatten().count();
+        let part = |gap: f64| gap / defined as f64;
+        let none = || vec![0.0; bins];
+        let parts = each.into_iter().flat_map(|gaps| gaps.unwrap_or_else(none)).map(part);
+        (defined > 0).then(|| parts.collect())
+    }
+
     /// The metric of each experiment on the rows of a resample of compounds.
     pub(super) fn resampled(&self, metric: Metric, compounds: &[usize]) -> Vec<Option<f64>> {
+        let found = self.each_resampled(compounds, |outcomes| metric.measure(outcomes));
+        found.into_iter().map(Option::flatten).collect()
+    }
+
+    /// Of each experiment, what is found on the rows of a resample of compounds; `None` where it
+    /// judged none of them.
+    fn each_resampled<T>(
+        &self,
+        compounds: &[usize],
+        find: impl Fn(&Outcomes) -> T,
+    ) -> Vec<Option<T>> {
         let of = |experiment: &Experiment| {
             let rows: Vec<usize> =
                 compounds.iter().filter_map(|compound| experiment.row_of[*compound]).collect();
@@ -128,7 +155,7 @@ impl Experiments {
             }
             let mut outcomes = experiment.outcomes.clone();
             outcomes.resample(&experiment.outcomes, &rows);
-            metric.measure(&outcomes)
+            Some(find(&outcomes))
         };
         self.experiments.iter().map(of).collect()
     }
