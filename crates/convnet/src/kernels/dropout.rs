@@ -53,6 +53,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[cfg_attr(miri, ignore = "counts masks for minutes and touches no memory")]
     fn masks_drop_their_rate_and_are_independent() {
         const COUNT: u32 = 100_000;
         let dropped = |mask: Mask| (0..COUNT).map(move |i| mask.factor(i) == 0.0);

@@ -185,7 +185,8 @@ unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
                 // Few rows wait for the right side, which comes from memory.
                 V::prefetch(b.wrapping_add(AHEAD));
             }
-            b = b.add(right.step);
+            // After the last row this lies beyond the end, and is not read.
+            b = b.wrapping_add(right.step);
             for (i, sums) in sums.iter_mut().enumerate() {
                 let a = V::splat(*starts[i / 3].add(i % 3 * row));
                 sums[0] = a.times_plus(b0, sums[0]);
