@@ -167,6 +167,12 @@ impl Renderer {
         self.bins
     }
 
+    /// The angle of a bin's centre, degrees two-theta.
+    pub fn two_theta(&self, bin: usize) -> f64 {
+        let position = (bin as f64 + 0.5) * f64::from(self.width) - 0.5;
+        self.grid.start() + self.grid.step() * position
+    }
+
     /// Writes the profile of some sticks to `signal`: step 1. `broadening` (at least 1) widens the
     /// blur and lowers the peaks.
     #[expect(

@@ -96,7 +96,12 @@ impl View {
 }
 
 impl CandidatesView {
-    fn of(
+    /// Candidates with patterns from the file that was screened, and neighbours among the labelled
+    /// compounds, as far as these files are at hand.
+    ///
+    /// # Errors
+    /// [`ReportError::Fingerprint`] where patterns cannot be compared.
+    pub fn of(
         candidates: Candidates,
         screened: Option<&Dataset>,
         labeled: Option<&Dataset>,
