@@ -45,6 +45,7 @@ Examples:
   xrdmatch screen runs/default --data new.csv -o ranked.csv
   xrdmatch explain runs/paper --sample Li3YCl6
   xrdmatch suggest runs/default --data new.csv
+  xrdmatch serve runs/default --open
 
 Exit codes: 0 done, 1 not so (reproduce, audit --strict), 2 usage, 3 data or records,
 4 model or checkpoint, 130 interrupted";
