@@ -102,19 +102,25 @@ function compare(a, b, rising) {
 function patternDetail(place, analysis, index) {
   const pattern = analysis.patterns[index], under = new AbortController(), { signal } = under;
   const base = `analyses/${analysis.id}/patterns/${index}`;
-  const charts = h("div", {}, h("p", { class: "status busy", role: "status" }, "Drawing…"));
+  const charts = h("div", { class: "figures" }, h("p", { class: "status busy", role: "status" }, "Drawing…"));
   const why = h("div", {}, h("h4", {}, "Why?"), h("p", { class: "status busy", role: "status" }, "Asking the models which peaks matter…"));
-  place.replaceChildren(h("h3", {}, pattern.formula && pattern.formula !== pattern.name ? `${pattern.name} · ${pattern.formula}` : pattern.name), ...verdict(pattern), charts, why);
+  const beside = h("div");
+  place.replaceChildren(
+    h("h3", {}, pattern.formula && pattern.formula !== pattern.name ? `${pattern.name} · ${pattern.formula}` : pattern.name),
+    ...verdict(pattern),
+    charts,
+    h("div", { class: "figures" }, beside, why)
+  );
   void get(base, signal).then((found) => {
     const own = found.charts.filter((chart) => !chart.id.startsWith("neighbour-"));
-    const beside = found.charts.filter((chart) => chart.id.startsWith("neighbour-"));
-    charts.replaceChildren(...own.map((chart) => figure(chart).element));
-    if (beside.length) charts.append(neighbours(pattern.nearest, beside));
+    const others = found.charts.filter((chart) => chart.id.startsWith("neighbour-"));
+    charts.replaceChildren(...own.map((chart) => figure(chart, false).element));
+    beside.replaceChildren(...others.length ? [neighbours(pattern.nearest, others)] : []);
   }).catch((error) => {
     if (!isAbort(error)) charts.replaceChildren(h("p", { role: "alert" }, inWords(error)));
   });
   void get(`${base}/explanation`, signal).then(({ explanation, charts: charts2 }) => {
-    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts2.map((chart) => figure(chart).element), peaks(explanation));
+    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts2.map((chart) => figure(chart, false).element), peaks(explanation));
   }).catch((error) => {
     if (!isAbort(error)) why.replaceChildren(h("h4", {}, "Why?"), h("p", { class: "note", role: "status" }, `No explanation: ${inWords(error)}.`));
   });
@@ -162,7 +168,7 @@ function neighbours(nearest, charts) {
   return h("div", {}, h("h4", {}, "Nearest labelled compounds"), choice, place);
 }
 function reasons({ log_odds, baseline, spread: spread2, members, check }) {
-  const made2 = [h("p", {}, `Log-odds of superionic ${signed(log_odds)} ± ${spread2.toFixed(2)} over ${counted(members, "model")}; of an empty pattern ${signed(baseline)}.`)];
+  const made2 = [h("p", {}, `The models’ log-odds of superionic are ${signed(log_odds)} ± ${spread2.toFixed(2)} over ${counted(members, "model")}; of an empty pattern ${signed(baseline)}.`)];
   if (check) {
     const matters = check.p_value <= 0.05;
     const text = `Without the ${check.peaks} named peaks they fall by ${two(check.named)}, without as many drawn at random by ${two(check.random)} (95 % of ${check.draws} draws: ${two(check.random_range[0])} to ${two(check.random_range[1])}).`;
@@ -342,7 +348,7 @@ function resultsOf(analysis) {
   });
   return h(
     "div",
-    { class: "split" },
+    { class: "stacked split" },
     h("div", {}, scrolling("Patterns", table), h("p", { class: "downloads" }, "Save these as", ...saves)),
     detail
   );

@@ -153,7 +153,7 @@ function resultsOf(analysis: Analysis): HTMLElement {
     const name = { csv: "CSV", jsonl: "JSON lines", parquet: "Parquet" }[form];
     return link(name, `/api/v1/analyses/${analysis.id}/table?format=${form}`, { download: true });
   });
-  return h("div", { class: "split" },
+  return h("div", { class: "stacked split" },
     h("div", {}, scrolling("Patterns", table), h("p", { class: "downloads" }, "Save these as", ...saves)), detail);
 }
 

@@ -81,6 +81,9 @@ export interface Explanation {
   log_odds: number;
   spread: number;
   baseline: number;
+  method: "integrated-gradients" | "shapley-values";
+  miss: number;
+  sampling_error: number | null;
   reasons: Reason[];
   check: { peaks: number; named: number; random: number; random_range: [number, number]; draws: number; p_value: number } | null;
 }

@@ -6,21 +6,23 @@ import { bar, button, className, counted, figure, h, scrolling, sigma, signed, t
 export function patternDetail(place: HTMLElement, analysis: Analysis, index: number): () => void {
   const pattern = analysis.patterns[index]!, under = new AbortController(), { signal } = under;
   const base = `analyses/${analysis.id}/patterns/${index}`;
-  const charts = h("div", {}, h("p", { class: "status busy", role: "status" }, "Drawing…"));
+  const charts = h("div", { class: "figures" }, h("p", { class: "status busy", role: "status" }, "Drawing…"));
   const why = h("div", {}, h("h4", {}, "Why?"), h("p", { class: "status busy", role: "status" }, "Asking the models which peaks matter…"));
-  place.replaceChildren(h("h3", {}, pattern.formula && pattern.formula !== pattern.name ? `${pattern.name} · ${pattern.formula}` : pattern.name), ...verdict(pattern), charts, why);
+  const beside = h("div");
+  place.replaceChildren(h("h3", {}, pattern.formula && pattern.formula !== pattern.name ? `${pattern.name} · ${pattern.formula}` : pattern.name),
+    ...verdict(pattern), charts, h("div", { class: "figures" }, beside, why));
 
   void get<PatternDetail>(base, signal).then((found) => {
     const own = found.charts.filter((chart) => !chart.id.startsWith("neighbour-"));
-    const beside = found.charts.filter((chart) => chart.id.startsWith("neighbour-"));
-    charts.replaceChildren(...own.map((chart) => figure(chart).element));
-    if (beside.length) charts.append(neighbours(pattern.nearest, beside));
+    const others = found.charts.filter((chart) => chart.id.startsWith("neighbour-"));
+    charts.replaceChildren(...own.map((chart) => figure(chart, false).element));
+    beside.replaceChildren(...(others.length ? [neighbours(pattern.nearest, others)] : []));
   }).catch((error) => {
     if (!isAbort(error)) charts.replaceChildren(h("p", { role: "alert" }, inWords(error)));
   });
 
   void get<ExplanationDetail>(`${base}/explanation`, signal).then(({ explanation, charts }) => {
-    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts.map((chart) => figure(chart).element), peaks(explanation));
+    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts.map((chart) => figure(chart, false).element), peaks(explanation));
   }).catch((error) => {
     if (!isAbort(error)) why.replaceChildren(h("h4", {}, "Why?"), h("p", { class: "note", role: "status" }, `No explanation: ${inWords(error)}.`));
   });
@@ -65,7 +67,7 @@ export function neighbours(nearest: Neighbour[], charts: ChartData[]): HTMLEleme
 }
 
 function reasons({ log_odds, baseline, spread, members, check }: Explanation): HTMLElement[] {
-  const made = [h("p", {}, `Log-odds of superionic ${signed(log_odds)} ± ${spread.toFixed(2)} over ${counted(members, "model")}; of an empty pattern ${signed(baseline)}.`)];
+  const made = [h("p", {}, `The models’ log-odds of superionic are ${signed(log_odds)} ± ${spread.toFixed(2)} over ${counted(members, "model")}; of an empty pattern ${signed(baseline)}.`)];
   if (check) {
     const matters = check.p_value <= 0.05;
     const text = `Without the ${check.peaks} named peaks they fall by ${two(check.named)}, without as many drawn at random by ${two(check.random)} (95 % of ${check.draws} draws: ${two(check.random_range[0])} to ${two(check.random_range[1])}).`;

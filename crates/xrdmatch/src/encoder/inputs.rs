@@ -31,7 +31,7 @@ impl Inputs {
     /// point in degrees two-theta.
     pub fn seen(&self, data: &Prepared, rows: &[usize]) -> (Vec<f64>, Matrix) {
         let angles = (0..self.views.bins()).map(|point| self.views.two_theta(point)).collect();
-        (angles, plain_signals(&self.views, data, rows))
+        (angles, plain_signals(&self.views, rows, |row| data.pattern(*row)))
     }
 
     /// Some patterns as they are, (rows, [`width`](Self::width)).
