@@ -12,6 +12,7 @@ mod experiments;
 mod failure;
 mod interrupt;
 mod machine;
+mod mirror;
 mod progress;
 mod skipped;
 mod text;

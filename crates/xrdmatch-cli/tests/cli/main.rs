@@ -22,4 +22,5 @@ mod reproduce;
 mod screen;
 mod simulate;
 mod suggest;
+mod tensorboard;
 mod train;

@@ -89,7 +89,7 @@ const Chart = (() => {
     const right = width - RIGHT, top = TOP, bottom = height - BOTTOM;
     const up = ticks(chart.y, yr, Math.max(2, Math.floor((bottom - top) / 36)));
     // Long numbers need more room beside the axis.
-    const left = Math.max(LEFT, 26 + 7 * Math.max(...up.map((t) => t.text.length), 0));
+    const left = Math.max(LEFT, 32 + 7 * Math.max(...up.map((t) => t.text.length), 0));
     const px = (v) => left + place(chart.x, xr, v) * (right - left);
     const py = (v) => bottom - place(chart.y, yr, v) * (bottom - top);
     const r = (v) => Math.round(v * 10) / 10;

@@ -51,7 +51,10 @@ function link(text, href, attributes = {}) {
   return h("a", { href, ...attributes }, text);
 }
 const two = (value) => value === null || value === void 0 ? "–" : value.toFixed(2).replace("-", "−");
-const signed = (value) => (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(2);
+const signed = (value) => {
+  const text = Math.abs(value).toFixed(2);
+  return text === "0.00" ? text : (value > 0 ? "+" : "−") + text;
+};
 const sigma = (value) => value === null ? "" : `${value.toExponential(1).replace("-", "−")} S/cm`;
 const whole = (count) => count.toLocaleString("en");
 const counted = (count, what) => `${whole(count)} ${what}${count === 1 ? "" : "s"}`;
@@ -104,12 +107,13 @@ function patternDetail(place, analysis, index) {
   const base = `analyses/${analysis.id}/patterns/${index}`;
   const charts = h("div", { class: "figures" }, h("p", { class: "status busy", role: "status" }, "Drawing…"));
   const why = h("div", {}, h("h4", {}, "Why?"), h("p", { class: "status busy", role: "status" }, "Asking the models which peaks matter…"));
-  const beside = h("div");
+  const beside = h("div"), table = h("div");
   place.replaceChildren(
     h("h3", {}, pattern.formula && pattern.formula !== pattern.name ? `${pattern.name} · ${pattern.formula}` : pattern.name),
     ...verdict(pattern),
     charts,
-    h("div", { class: "figures" }, beside, why)
+    h("div", { class: "figures" }, beside, why),
+    table
   );
   void get(base, signal).then((found) => {
     const own = found.charts.filter((chart) => !chart.id.startsWith("neighbour-"));
@@ -120,7 +124,8 @@ function patternDetail(place, analysis, index) {
     if (!isAbort(error)) charts.replaceChildren(h("p", { role: "alert" }, inWords(error)));
   });
   void get(`${base}/explanation`, signal).then(({ explanation, charts: charts2 }) => {
-    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts2.map((chart) => figure(chart, false).element), peaks(explanation));
+    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts2.map((chart) => figure(chart, false).element));
+    table.replaceChildren(peaks(explanation));
   }).catch((error) => {
     if (!isAbort(error)) why.replaceChildren(h("h4", {}, "Why?"), h("p", { class: "note", role: "status" }, `No explanation: ${inWords(error)}.`));
   });

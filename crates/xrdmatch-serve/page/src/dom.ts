@@ -29,7 +29,11 @@ export function link(text: string, href: string, attributes: Record<string, stri
 export const two = (value: number | null | undefined) =>
   (value === null || value === undefined ? "–" : value.toFixed(2).replace("-", "−"));
 
-export const signed = (value: number) => (value >= 0 ? "+" : "−") + Math.abs(value).toFixed(2);
+/** "+0.84", "−0.10", and "0.00" of what is as good as none. */
+export const signed = (value: number) => {
+  const text = Math.abs(value).toFixed(2);
+  return text === "0.00" ? text : (value > 0 ? "+" : "−") + text;
+};
 
 export const sigma = (value: number | null) => (value === null ? "" : `${value.toExponential(1).replace("-", "−")} S/cm`);
 

@@ -8,9 +8,9 @@ export function patternDetail(place: HTMLElement, analysis: Analysis, index: num
   const base = `analyses/${analysis.id}/patterns/${index}`;
   const charts = h("div", { class: "figures" }, h("p", { class: "status busy", role: "status" }, "Drawing…"));
   const why = h("div", {}, h("h4", {}, "Why?"), h("p", { class: "status busy", role: "status" }, "Asking the models which peaks matter…"));
-  const beside = h("div");
+  const beside = h("div"), table = h("div");
   place.replaceChildren(h("h3", {}, pattern.formula && pattern.formula !== pattern.name ? `${pattern.name} · ${pattern.formula}` : pattern.name),
-    ...verdict(pattern), charts, h("div", { class: "figures" }, beside, why));
+    ...verdict(pattern), charts, h("div", { class: "figures" }, beside, why), table);
 
   void get<PatternDetail>(base, signal).then((found) => {
     const own = found.charts.filter((chart) => !chart.id.startsWith("neighbour-"));
@@ -22,7 +22,8 @@ export function patternDetail(place: HTMLElement, analysis: Analysis, index: num
   });
 
   void get<ExplanationDetail>(`${base}/explanation`, signal).then(({ explanation, charts }) => {
-    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts.map((chart) => figure(chart, false).element), peaks(explanation));
+    why.replaceChildren(h("h4", {}, "Why?"), ...reasons(explanation), ...charts.map((chart) => figure(chart, false).element));
+    table.replaceChildren(peaks(explanation));
   }).catch((error) => {
     if (!isAbort(error)) why.replaceChildren(h("h4", {}, "Why?"), h("p", { class: "note", role: "status" }, `No explanation: ${inWords(error)}.`));
   });
