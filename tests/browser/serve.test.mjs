@@ -1,6 +1,6 @@
 // The local page in a real browser, over a run that is trained here. Needs the path of the program in
-// XRDMATCH. SCREENSHOTS=DIR keeps pictures of every view. Where XRDMATCH_DATA has a real scan and a real
-// structure, these are dropped; else ones that are written here.
+// XRDMATCH. Where XRDMATCH_DATA has a real scan and a real structure, these are dropped; else ones that are
+// written here. SCREENSHOTS=DIR keeps pictures of every view, which show only what is written here.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -97,11 +97,13 @@ Cl1 Cl 0.5 0.5 0.5
 /** A file of the shared data, or one that is written here. */
 function realOrMade(name, made, text) {
   const root = dirname(fileURLToPath(import.meta.url));
-  for (const data of [process.env.XRDMATCH_DATA, join(root, "../../../shared/data")]) {
-    if (data && existsSync(join(data, name))) return join(data, name);
+  if (!SCREENSHOTS) {
+    for (const data of [process.env.XRDMATCH_DATA, join(root, "../../../shared/data")]) {
+      if (data && existsSync(join(data, name))) return join(data, name);
+    }
+    console.log(`NOT RUN on real data: ${name} is not at hand (set XRDMATCH_DATA); a file made here is dropped instead`);
+    assert.ok(!process.env.XRDMATCH_REQUIRE_DATA, `${name} is required`);
   }
-  console.log(`NOT RUN on real data: ${name} is not at hand (set XRDMATCH_DATA); a file made here is dropped instead`);
-  assert.ok(!process.env.XRDMATCH_REQUIRE_DATA, `${name} is required`);
   const path = join(directory, made);
   writeFileSync(path, text);
   return path;

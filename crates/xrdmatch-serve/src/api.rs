@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get, post};
 use serde::{Deserialize, Serialize};
 
-use crate::app::App;
+use crate::app::{App, aside};
 use crate::problem::Problem;
 
 /// The description of the interface.
@@ -93,10 +93,7 @@ async fn health(State(app): Shared) -> Json<Health> {
 async fn about(State(app): Shared) -> Result<Json<About>, Problem> {
     let limits = app.limits;
     let candidates = app.candidates.is_some();
-    let run = app.work({
-        let app = Arc::clone(&app);
-        move || Ok(app.run_or_default(None).ok())
-    });
+    let run = aside(move || Ok(app.run_or_default(None).ok()));
     Ok(Json(About {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         run: run.await?,

@@ -363,14 +363,15 @@ mod tests {
         Browser::read(&path, None, None).expect("candidates")
     }
 
-    fn names(browser: &Browser, asked: Asked) -> Vec<String> {
-        browser.page(&asked).rows.into_iter().map(|row| row.name).collect()
+    fn names(browser: &Browser, asked: &Asked) -> Vec<String> {
+        browser.page(asked).rows.into_iter().map(|row| row.name).collect()
     }
 
     #[test]
     fn candidates_are_ordered_and_those_without_the_value_come_last() {
         let browser = browser();
-        let by = |sort, descending| names(&browser, Asked { sort, descending, ..Asked::default() });
+        let by =
+            |sort, descending| names(&browser, &Asked { sort, descending, ..Asked::default() });
         assert_eq!(by(Sort::Rank, false), ["b", "a", "c"]);
         assert_eq!(by(Sort::Probability, true), ["a", "b", "c"]);
         assert_eq!(by(Sort::Probability, false), ["b", "a", "c"]);
@@ -382,11 +383,11 @@ mod tests {
     fn candidates_are_chosen_paged_and_saved() {
         let browser = browser();
         let asked = Asked { search: "LI n".to_owned(), ..Asked::default() };
-        assert_eq!(names(&browser, asked), ["b"]);
+        assert_eq!(names(&browser, &asked), ["b"]);
         let asked = Asked { min_probability: Some(0.6), ..Asked::default() };
-        assert_eq!(names(&browser, asked), ["a"]);
+        assert_eq!(names(&browser, &asked), ["a"]);
         let asked = Asked { max_strangeness: Some(1.0), ..Asked::default() };
-        assert_eq!(names(&browser, asked), ["b", "c"]);
+        assert_eq!(names(&browser, &asked), ["b", "c"]);
         let page = browser.page(&Asked { offset: 1, limit: Some(1), ..Asked::default() });
         assert_eq!((page.total, page.matched, page.rows.len()), (3, 3, 1));
         assert_eq!(page.columns, ["site"]);

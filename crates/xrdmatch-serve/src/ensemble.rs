@@ -95,15 +95,18 @@ pub(crate) struct Look {
     pub(crate) labeled: Vec<Peaks>,
 }
 
+/// Where an answer goes, or why there is none.
+type Reply<T> = oneshot::Sender<Result<T, String>>;
+
 enum Task {
-    Judge { rows: Vec<Row>, reply: oneshot::Sender<Result<Vec<Ranked>, String>> },
-    Look { row: Box<Row>, names: Vec<String>, reply: oneshot::Sender<Result<Look, String>> },
+    Judge { rows: Vec<Row>, reply: Reply<Vec<Ranked>> },
+    Look { row: Box<Row>, names: Vec<String>, reply: Reply<Look> },
 }
 
 struct Question {
     row: Box<Row>,
     planes: Vec<Planes>,
-    reply: oneshot::Sender<Result<Explanation, String>>,
+    reply: Reply<Explanation>,
 }
 
 /// An ensemble that answers.
@@ -177,7 +180,7 @@ fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), Problem
 
 async fn ask<Q, A>(
     to: &mpsc::Sender<Q>,
-    question: impl FnOnce(oneshot::Sender<Result<A, String>>) -> Q,
+    question: impl FnOnce(Reply<A>) -> Q,
 ) -> Result<A, Problem> {
     let (reply, answer) = oneshot::channel();
     to.try_send(question(reply)).map_err(|error| match error {
@@ -191,6 +194,10 @@ async fn ask<Q, A>(
     }
 }
 
+fn opened(run: &Path, opening: &Opening) -> Result<Members, Box<ScreenError>> {
+    members(run, opening).map_err(|error| Box::new(error.into()))
+}
+
 fn members(run: &Path, opening: &Opening) -> Result<Members, MembersError> {
     Members::open(&[run.to_owned()], &Selection::default(), opening.labeled.as_deref())
 }
@@ -202,14 +209,14 @@ struct Judging {
 }
 
 impl Judging {
-    fn open(run: &Path, opening: &Opening) -> Result<Self, ScreenError> {
+    fn open(run: &Path, opening: &Opening) -> Result<Self, Box<ScreenError>> {
         let mut notes = Vec::new();
         let settings = ScreenSettings {
             outliers: Some(OutlierSettings::default()),
             ..ScreenSettings::default()
         };
         let screener =
-            match Screener::new(members(run, opening)?, &settings, opening.unlabeled.as_deref()) {
+            match Screener::new(opened(run, opening)?, &settings, opening.unlabeled.as_deref()) {
                 Err(
                     error @ (ScreenError::NoUnlabeled
                     | ScreenError::Outlier(_)
@@ -224,7 +231,7 @@ impl Judging {
                         in_words(&error)
                     ));
                     let settings = ScreenSettings { outliers: None, ..settings };
-                    Screener::new(members(run, opening)?, &settings, None)?
+                    Screener::new(opened(run, opening)?, &settings, None)?
                 }
                 screener => screener?,
             };
@@ -308,19 +315,15 @@ impl Judging {
         }
     }
 
-    fn judge_together(
-        &mut self,
-        requests: Vec<(Vec<Row>, oneshot::Sender<Result<Vec<Ranked>, String>>)>,
-        stop: &AtomicBool,
-    ) {
+    fn judge_together(&mut self, requests: Vec<(Vec<Row>, Reply<Vec<Ranked>>)>, stop: &AtomicBool) {
         let mut all = Vec::new();
         for row in requests.iter().flat_map(|(rows, _)| rows) {
             // Two requests may use one name.
             all.push(Row { name: all.len().to_string(), ..row.clone() });
         }
         let going = &mut || !stop.load(Ordering::Relaxed);
-        let judged =
-            dataset(all, self.judge.members()).and_then(|data| self.judge.judge(&data, going));
+        let judged = dataset(all, self.judge.members())
+            .and_then(|data| Ok(self.judge.judge(&data, going)?));
         match judged {
             Ok(Some(judged)) => {
                 let mut judged = judged.into_iter();
@@ -348,7 +351,7 @@ impl Judging {
         }
     }
 
-    fn look(&self, row: &Row, names: &[String]) -> Result<Look, ScreenError> {
+    fn look(&self, row: &Row, names: &[String]) -> Result<Look, Box<ScreenError>> {
         let members = self.judge.members();
         let preparation = members.config().preparation;
         let prepared = Prepared::new(&dataset(vec![row.clone()], members)?, preparation);
@@ -381,9 +384,10 @@ fn peaks((indices, values): (&[u16], &[f32]), grid: Grid) -> Peaks {
     }
 }
 
-fn dataset(rows: Vec<Row>, members: &Members) -> Result<Dataset, ScreenError> {
+fn dataset(rows: Vec<Row>, members: &Members) -> Result<Dataset, Box<ScreenError>> {
     let labels = Labels::Optional { classes: members.config().classes };
-    Ok(Dataset::from_rows(Path::new("request"), members.grid(), rows, labels)?)
+    let data = Dataset::from_rows(Path::new("request"), members.grid(), rows, labels);
+    data.map_err(|error| Box::new(error.into()))
 }
 
 /// The thread that explains; it opens its models when it is first asked.

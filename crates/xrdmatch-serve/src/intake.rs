@@ -161,6 +161,7 @@ async fn within<T>(time: Duration, future: impl Future<Output = T>) -> Result<T,
     tokio::time::timeout(time, future).await.map_err(slow)
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
 fn broken(error: MultipartError) -> Problem {
     match error.status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large("the request is too large"),

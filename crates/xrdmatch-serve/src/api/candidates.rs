@@ -6,6 +6,7 @@ use axum::extract::{Path, Query, State};
 use axum::response::Response;
 
 use super::{Shared, download};
+use crate::app::aside;
 use crate::candidates::{Asked, CandidateDetail, CandidatePage, MOST_AT_ONCE};
 use crate::problem::Problem;
 
@@ -26,12 +27,12 @@ pub(super) async fn page(
     query: Wanted,
 ) -> Result<Json<CandidatePage>, Problem> {
     let (asked, browser) = (asked(query)?, app.browser().await?);
-    app.work(move || Ok(browser.page(&asked))).await.map(Json)
+    aside(move || Ok(browser.page(&asked))).await.map(Json)
 }
 
 pub(super) async fn table(State(app): Shared, query: Wanted) -> Result<Response, Problem> {
     let (asked, browser) = (asked(query)?, app.browser().await?);
-    let text = app.work(move || Ok(browser.table(&asked))).await?;
+    let text = aside(move || Ok(browser.table(&asked))).await?;
     Ok(download("text/csv; charset=utf-8", "candidates.csv", text))
 }
 

@@ -36,7 +36,7 @@ pub struct RunList {
 
 pub(super) async fn list(State(app): Shared) -> Result<Json<RunList>, Problem> {
     let shelf = app.shelf.clone();
-    Ok(Json(RunList { runs: app.work(move || shelf.list()).await? }))
+    Ok(Json(RunList { runs: aside(move || shelf.list()).await? }))
 }
 
 pub(super) async fn detail(
@@ -44,7 +44,7 @@ pub(super) async fn detail(
     Path(run): Path<String>,
 ) -> Result<Json<RunDetail>, Problem> {
     let shelf = app.shelf.clone();
-    app.work(move || shelf.detail(&run)).await.map(Json)
+    aside(move || shelf.detail(&run)).await.map(Json)
 }
 
 pub(super) async fn experiments(
@@ -56,7 +56,7 @@ pub(super) async fn experiments(
         let run = shelf.open(&run)?;
         run.summary().map_err(|error| Problem::unfit(in_words(&error)))
     };
-    app.work(summary).await.map(Json)
+    aside(summary).await.map(Json)
 }
 
 pub(super) async fn training(
@@ -75,7 +75,7 @@ pub(super) async fn training(
             Err(error) => Err(Problem::unfit(in_words(&error))),
         }
     };
-    app.work(view).await.map(Json)
+    aside(view).await.map(Json)
 }
 
 pub(super) async fn view(State(app): Shared, Path(run): Path<String>) -> Result<Response, Problem> {
