@@ -66,10 +66,14 @@ fn a_structure_is_judged_and_explained_as_the_commands_do_it() {
     recipe.two_theta = (grid.start(), grid.end());
     let mut writer = TableWriter::create(&table, Columns::unlabeled(grid.points()), Some(grid))
         .expect("a table");
-    simulate_files(&[cif.clone()], &Simulation::sticks(&recipe, &grid), &mut |outcome| {
-        writer.write(&outcome.row.expect("a row")).expect("written");
-        std::ops::ControlFlow::Continue(())
-    });
+    simulate_files(
+        std::slice::from_ref(&cif),
+        &Simulation::sticks(&recipe, &grid),
+        &mut |outcome| {
+            writer.write(&outcome.row.expect("a row")).expect("written");
+            std::ops::ControlFlow::Continue(())
+        },
+    );
     writer.finish().expect("written");
     let expected = own(told(&screened(&run, &table)[0]));
     assert_eq!(own(found["patterns"][0].clone()), expected);

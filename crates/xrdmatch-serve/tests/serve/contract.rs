@@ -43,7 +43,8 @@ fn differences(all: &Value, schema: &Value, value: &Value, at: &str, found: &mut
         Value::Array(_) => "array",
         Value::Object(_) => "object",
     };
-    if !kinds.contains(&kind) && !(kind == "integer" && kinds.contains(&"number")) {
+    let whole_number = kind == "integer" && kinds.contains(&"number");
+    if !kinds.contains(&kind) && !whole_number {
         return found.push(format!("{at}: {kind}, not {kinds:?}"));
     }
     if let Some(known) = schema["enum"].as_array().filter(|known| !known.contains(value)) {

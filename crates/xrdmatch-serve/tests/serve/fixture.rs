@@ -162,7 +162,7 @@ fn table(rows: impl Iterator<Item = (String, Option<u8>, bool, u64)>) -> String 
         for point in 0..POINTS {
             match sticks.next_if(|(place, _)| *place == point) {
                 Some((_, height)) => {
-                    write!(text, ",{}", height as f64 / 100.0).expect("strings grow")
+                    write!(text, ",{}", height as f64 / 100.0).expect("strings grow");
                 }
                 None => text.push_str(",0"),
             }
