@@ -187,6 +187,9 @@ for (const width of [1440, 390]) {
       await sound(opened, "analysis");
       await picture("analyse");
       await picture("analyse-full", true);
+      await page.locator(".detail").evaluate((detail) => detail.scrollIntoView({ behavior: "instant" }));
+      await page.waitForTimeout(300);
+      await picture("pattern");
       for (const [hash, ready] of [["candidates", ".detail .plot svg"], ["runs", "tbody tr"], ["runs/small", "[data-chart=roc] .plot svg"]]) {
         await page.evaluate((hash) => { location.hash = `#/${hash}`; }, hash);
         await page.waitForSelector(ready, { timeout: 60_000 });

@@ -158,7 +158,14 @@ impl Server {
         };
         let files = (settings.candidates, settings.patterns);
         let app = App::new(limits, shelf, opening, files, Arc::clone(stop), stopping.clone());
-        let router = router(Arc::new(app), hosts);
+        let app = Arc::new(app);
+        // Of one run the models will be asked; opening them takes time that is free now.
+        if let Some(run) = app.shelf.only() {
+            let app = Arc::clone(&app);
+            // What is wrong is told to whoever asks.
+            tokio::spawn(async move { app.ensemble(&run).await.map(drop) });
+        }
+        let router = router(app, hosts);
         let connections = Arc::new(Semaphore::new(limits.connections));
         let mut http = http1::Builder::new();
         http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_buf_size(HEAD_BYTES);

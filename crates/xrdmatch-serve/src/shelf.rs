@@ -67,6 +67,14 @@ impl Shelf {
         Err(ServeError::NoRuns { path: path.to_owned() })
     }
 
+    /// The run, where there is to be only one.
+    pub(crate) fn only(&self) -> Option<String> {
+        match self {
+            Self::One(path) => Some(name_of(path)),
+            Self::All(_) => None,
+        }
+    }
+
     /// The runs by name.
     fn runs(&self) -> Result<Vec<(String, PathBuf)>, Problem> {
         let found = match self {

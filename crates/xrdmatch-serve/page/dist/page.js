@@ -253,7 +253,7 @@ function analyse(section, about) {
       say(`${why}. For many patterns use “xrdmatch screen”.`);
       return;
     }
-    say(`Reading and judging ${given.length === 1 ? given[0].name : counted(given.length, "file")}; the first time the models are opened, which takes some seconds.`, true);
+    say(`Reading and judging ${given.length === 1 ? given[0].name : counted(given.length, "file")}; the first time the models are opened, which takes seconds, with large networks a minute.`, true);
     try {
       const analysis = await send(given, chooser.value, wavelength.value.trim(), own.signal);
       if (own.signal.aborted) return;
