@@ -5,6 +5,7 @@
 //! installs or, for tests that need data, says loudly that they did not run.
 
 mod browser;
+mod page;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -12,17 +13,19 @@ use std::time::Instant;
 
 const USAGE: &str = "\
 usage: cargo xtask test [STEP…]
+       cargo xtask page          builds the local page anew (needs Node)
 
 Runs every check, or only the steps named:
   format   cargo fmt --check
   lint     cargo clippy with warnings as errors
   test     the tests of all crates
   doc      documentation tests, and the documentation itself with warnings as errors
-  browser  the report in a real browser (needs Node and Chromium; says NOT RUN without)
+  page     the local page, built anew and compared with what is committed (needs Node; says NOT RUN without)
+  browser  the report and the local page in a real browser (needs Node and Chromium; says NOT RUN without)
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)";
 
 /// A step by name: the commands it runs.
-const STEPS: [(&str, &[&[&str]]); 6] = [
+const STEPS: [(&str, &[&[&str]]); 7] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
@@ -33,6 +36,8 @@ const STEPS: [(&str, &[&[&str]]); 6] = [
             &["doc", "--workspace", "--no-deps", "--quiet"],
         ],
     ),
+    // Done by `page::passes`.
+    ("page", &[]),
     // What is built here, `browser::passes` then runs.
     (
         "browser",
@@ -46,7 +51,11 @@ const STEPS: [(&str, &[&[&str]]); 6] = [
 
 fn main() -> ExitCode {
     let mut arguments = env::args().skip(1);
-    if arguments.next().as_deref() != Some("test") {
+    let chore = arguments.next();
+    if chore.as_deref() == Some("page") {
+        return if page::build() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    }
+    if chore.as_deref() != Some("test") {
         eprintln!("{USAGE}");
         return ExitCode::from(2);
     }
@@ -64,8 +73,13 @@ fn main() -> ExitCode {
         eprintln!("== {name}");
         let built =
             (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
-        let passed =
-            built && (name != "browser" || browser::passes()) && (name != "deny" || advisories());
+        let passed = built
+            && match name {
+                "page" => page::passes(),
+                "browser" => browser::passes(),
+                "deny" => advisories(),
+                _ => true,
+            };
         eprintln!(
             "== {name}: {} in {:.0} s",
             if passed { "passed" } else { "FAILED" },

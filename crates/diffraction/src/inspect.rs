@@ -175,11 +175,37 @@ pub fn inspect(path: &Path, each: &mut dyn FnMut(u64)) -> Result<Contents, Inspe
         structures: None,
         scans: Vec::new(),
     };
-    let not_a_table = match TableReader::open(path) {
-        Ok(reader) => {
-            contents.table = Some(table(reader, each)?);
-            return Ok(contents);
+    match open(path)? {
+        Opened::Table(reader) => contents.table = Some(table(reader, each)?),
+        Opened::Other { structures: found, scans } => {
+            contents.structures = found.map(|reader| structures(reader, each));
+            contents.scans = scans.iter().map(scan).collect();
         }
+    }
+    Ok(contents)
+}
+
+/// A file that was opened as what it is.
+pub enum Opened {
+    /// A table of patterns.
+    Table(TableReader),
+    /// Structures, scans, or both, as a CIF may hold them.
+    Other {
+        /// The structures, where the file is of a format for them.
+        structures: Option<StructureReader>,
+        /// The scans; none where it is of no format for them.
+        scans: Vec<Scan>,
+    },
+}
+
+/// Opens a file as what its content says it is.
+///
+/// # Errors
+/// When the file cannot be read, is of no known format, or is damaged; of a table or of lines of JSON
+/// only the beginning has been read.
+pub fn open(path: &Path) -> Result<Opened, InspectError> {
+    let not_a_table = match TableReader::open(path) {
+        Ok(reader) => return Ok(Opened::Table(reader)),
         Err(
             error @ (TableError::Missing { .. }
             | TableError::Unreadable { .. }
@@ -187,21 +213,15 @@ pub fn inspect(path: &Path, each: &mut dyn FnMut(u64)) -> Result<Contents, Inspe
         ) => return Err(error.into()),
         Err(error) => error,
     };
-    let no_structure = match StructureReader::open(path) {
-        Ok(reader) => {
-            contents.structures = Some(structures(reader, each));
-            None
+    let structures = StructureReader::open(path);
+    let scans = Scan::read_all(path);
+    let (no_structure, no_scan) = match (structures, scans) {
+        (Err(no_structure), Err(no_scan)) => (no_structure, no_scan),
+        (structures, scans) => {
+            let (structures, scans) = (structures.ok(), scans.unwrap_or_default());
+            return Ok(Opened::Other { structures, scans });
         }
-        Err(error) => Some(error),
     };
-    let no_scan = match Scan::read_all(path) {
-        Ok(scans) => {
-            contents.scans = scans.iter().map(scan).collect();
-            None
-        }
-        Err(error) => Some(error),
-    };
-    let (Some(no_structure), Some(no_scan)) = (no_structure, no_scan) else { return Ok(contents) };
     // The most telling of three errors: that of the format whose marks the file bears.
     let is_scan = !matches!(
         *no_scan.problem,

@@ -17,6 +17,7 @@ mod report;
 mod reproduce;
 mod runs;
 mod screen;
+mod serve;
 mod simulate;
 mod suggest;
 mod train;
@@ -42,6 +43,7 @@ pub(crate) enum Command {
     Explain(explain::Explain),
     Suggest(suggest::Suggest),
     Report(report::Report),
+    Serve(serve::Serve),
     Runs(runs::Runs),
     Simulate(Box<simulate::Simulate>),
     Import(Box<import::Import>),
@@ -66,6 +68,7 @@ impl Command {
             Self::Explain(command) => command.run(),
             Self::Suggest(command) => command.run(),
             Self::Report(command) => command.run(),
+            Self::Serve(command) => command.run(),
             Self::Runs(command) => command.run(),
             Self::Simulate(command) => command.run(),
             Self::Import(command) => command.run(),

@@ -12,6 +12,7 @@ mod experiments;
 mod failure;
 mod interrupt;
 mod machine;
+mod mirror;
 mod progress;
 mod skipped;
 mod text;
@@ -45,6 +46,7 @@ Examples:
   xrdmatch screen runs/default --data new.csv -o ranked.csv
   xrdmatch explain runs/paper --sample Li3YCl6
   xrdmatch suggest runs/default --data new.csv
+  xrdmatch serve runs/default --open
 
 Exit codes: 0 done, 1 not so (reproduce, audit --strict), 2 usage, 3 data or records,
 4 model or checkpoint, 130 interrupted";

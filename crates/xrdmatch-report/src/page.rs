@@ -14,7 +14,11 @@ use crate::chart::Chart;
 use crate::view::CandidatesView;
 use html::Html;
 
-const STYLE: &str = include_str!("page/page.css");
+/// The style of the page, for other pages that are to look alike.
+pub const STYLE: &str = include_str!("page/page.css");
+/// The scripts that draw a [`Chart`] and let it be looked into, for other pages: plain scripts, to be
+/// loaded in this order, that define `Chart` and `Figure`.
+pub const CHART_SCRIPTS: [&str; 2] = [SCRIPTS[0], SCRIPTS[1]];
 /// The scripts, in the order in which they depend on one another.
 const SCRIPTS: [&str; 4] = [
     include_str!("page/chart.js"),

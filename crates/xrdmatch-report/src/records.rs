@@ -72,12 +72,25 @@ impl Records {
     /// # Errors
     /// [`ReportError`] where a record is damaged. A labelled file that is gone is no error.
     pub fn read(run: &Run) -> Result<Self, ReportError> {
+        let labeled = labeled(run.manifest());
+        Self::read_with(run, labeled, true)
+    }
+
+    /// Reads only what tells how training goes: neither the labelled file nor predictions.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_training(run: &Run) -> Result<Self, ReportError> {
+        Self::read_with(run, Labeled::Absent("it was not looked at".to_owned()), false)
+    }
+
+    fn read_with(run: &Run, labeled: Labeled, predictions: bool) -> Result<Self, ReportError> {
         let manifest = run.manifest().clone();
         let mut experiments = Vec::new();
         for number in run.experiments()? {
             // An experiment that is just being begun has no split yet.
             if run.experiment_directory(number).join("split.json").exists() {
-                experiments.push(experiment(run, number)?);
+                experiments.push(experiment(run, number, predictions)?);
             }
         }
         if experiments.is_empty() {
@@ -85,7 +98,6 @@ impl Records {
         }
         let directory = std::path::absolute(run.directory()).unwrap_or_default();
         let name = directory.file_name().map_or("run".into(), |name| name.to_string_lossy());
-        let labeled = labeled(&manifest);
         Ok(Self { name: name.into_owned(), manifest, experiments, labeled })
     }
 
@@ -119,12 +131,12 @@ fn labeled(manifest: &Manifest) -> Labeled {
     }
 }
 
-fn experiment(run: &Run, number: u32) -> Result<ExperimentRecords, ReportError> {
+fn experiment(run: &Run, number: u32, predictions: bool) -> Result<ExperimentRecords, ReportError> {
     let directory = run.experiment_directory(number);
     let (epochs, resumed) = epochs(directory.join("events.jsonl"))?;
     let result = run.result(number)?;
     let path = directory.join("predictions.csv");
-    let predictions = if result.is_some() && path.exists() {
+    let predictions = if predictions && result.is_some() && path.exists() {
         let failed = |error: &dyn std::fmt::Display| ReportError::Predictions {
             experiment: number,
             path: path.clone(),

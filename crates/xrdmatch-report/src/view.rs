@@ -33,7 +33,7 @@ pub use data::{DataView, FindingView};
 pub use ranking::{RankingView, Scored};
 pub use settings::{Fact, settings};
 pub use summary::Headline;
-pub use training::ExperimentRow;
+pub use training::{ExperimentRow, TrainingView};
 
 /// How much is computed for a view.
 #[derive(Debug, Clone, PartialEq)]

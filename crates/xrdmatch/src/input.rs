@@ -168,6 +168,12 @@ impl Renderer {
         self.bins
     }
 
+    /// The angle of a bin's centre, degrees two-theta.
+    pub fn two_theta(&self, bin: usize) -> f64 {
+        let position = (bin as f64 + 0.5) * f64::from(self.width) - 0.5;
+        self.grid.start() + self.grid.step() * position
+    }
+
     /// The first step as a matrix, (points, bins): what a stick of intensity 1 at each grid point adds
     /// to each bin. `None` where every point is a bin.
     pub fn matrix(&self) -> Option<Matrix> {

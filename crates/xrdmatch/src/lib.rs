@@ -48,6 +48,7 @@ pub mod pretrain;
 pub mod train;
 
 pub mod run;
+pub mod tensorboard;
 
 pub mod predict;
 

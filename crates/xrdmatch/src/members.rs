@@ -187,6 +187,13 @@ impl Members {
         drawn.map_err(|source| MembersError::Run(source.into()))
     }
 
+    /// What the models see of some prepared patterns, before any encoder: signals (rows, points), and
+    /// the angle of each point in degrees two-theta.
+    #[must_use]
+    pub fn seen(&self, data: &Prepared, rows: &[usize]) -> (Vec<f64>, Matrix) {
+        self.inputs.seen(data, rows)
+    }
+
     /// What identifies the ensemble: a BLAKE3 over the members' weights, the labelled file and the
     /// preparation of patterns.
     #[must_use]

@@ -46,7 +46,9 @@ pub use error::RunError;
 pub use experiment::{Outcome, run_experiment};
 pub use log::log_entry;
 pub use manifest::{Manifest, Source};
-pub use record::{ExperimentResult, OptimisticResult, Record, RunSummary, SplitNames, Spread};
+pub use record::{
+    ExperimentResult, OptimisticResult, Record, RunState, RunSummary, SplitNames, Spread,
+};
 pub use schedule::{Happening, Outcomes, Workers, run_experiments};
 
 /// A run directory.
@@ -108,6 +110,33 @@ impl Run {
     /// The directory of one experiment.
     pub fn experiment_directory(&self, experiment: u32) -> PathBuf {
         self.directory.join(format!("exp_{experiment:03}"))
+    }
+
+    /// How far the run is.
+    ///
+    /// # Errors
+    /// If the directory cannot be listed.
+    pub fn state(&self) -> Result<RunState, RunError> {
+        let begun = self.experiments()?;
+        let complete =
+            |number: &&u32| self.experiment_directory(**number).join("result.json").exists();
+        let complete = begun.iter().filter(complete).count();
+        Ok(if self.is_being_written() {
+            RunState::Running
+        } else if begun.is_empty() {
+            RunState::Empty
+        } else if complete == begun.len() {
+            RunState::Complete
+        } else {
+            RunState::Interrupted
+        })
+    }
+
+    /// Whether a process is writing to the run. Nothing is written to find out.
+    #[must_use]
+    pub fn is_being_written(&self) -> bool {
+        let Ok(file) = File::open(self.directory.join("lock")) else { return false };
+        matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
     }
 
     /// The experiments that have been begun, ascending.
@@ -260,13 +289,26 @@ fn lock(directory: &Path) -> Result<File, RunError> {
         .write(true)
         .open(&path)
         .map_err(RunError::io("open", &path))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(std::fs::TryLockError::WouldBlock) => {
-            Err(RunError::Locked { directory: directory.to_owned() })
-        }
-        Err(std::fs::TryLockError::Error(source)) => {
-            Err(RunError::Io { action: "lock", path, source })
+    let mut attempts = 0;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(std::fs::TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS => {
+                attempts += 1;
+                std::thread::sleep(LOCK_PAUSE);
+            }
+            Err(std::fs::TryLockError::WouldBlock) => {
+                return Err(RunError::Locked { directory: directory.to_owned() });
+            }
+            Err(std::fs::TryLockError::Error(source)) => {
+                return Err(RunError::Io { action: "lock", path, source });
+            }
         }
     }
 }
+
+/// How often a lock that is held is tried again: whoever asks [`Run::is_being_written`] holds it for
+/// an instant.
+const LOCK_ATTEMPTS: u32 = 4;
+/// The pause between.
+const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(25);

@@ -23,15 +23,18 @@
 
 mod certainty;
 mod error;
+mod judge;
 mod rank;
 mod ranked;
 mod scored;
 mod scorer;
 mod shard;
 mod table;
+mod verdict;
 
 pub use certainty::{CalibrationSummary, PriorChoice, PriorSummary, TopN};
 pub use error::ScreenError;
+pub use judge::Judge;
 pub use rank::{RankSettings, Screening, rank};
 pub use ranked::{Neighbour, Ranked};
 pub use scored::Scored;

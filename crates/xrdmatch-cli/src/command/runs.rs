@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
-use xrdmatch::run::{Run, RunSummary};
+use xrdmatch::run::{Run, RunState, RunSummary};
 
 use super::print_json;
 use crate::failure::{Failure, chain};
@@ -28,6 +28,7 @@ struct Listed {
     directory: PathBuf,
     created: String,
     program: String,
+    state: RunState,
     summary: RunSummary,
 }
 
@@ -51,11 +52,12 @@ impl Runs {
             if !path.join("manifest.json").exists() {
                 continue;
             }
-            match Run::open(&path).and_then(|run| Ok((run.summary()?, run))) {
-                Ok((summary, run)) => listed.push(Listed {
+            match Run::open(&path).and_then(|run| Ok((run.state()?, run.summary()?, run))) {
+                Ok((state, summary, run)) => listed.push(Listed {
                     created: run.manifest().created.clone(),
                     program: run.manifest().program.clone(),
                     directory: path,
+                    state,
                     summary,
                 }),
                 Err(error) => eprintln!("warning: {}", chain(&error)),
@@ -67,8 +69,9 @@ impl Runs {
         }
         for one in &listed {
             println!(
-                "{:<32} {:>4} complete {:>4} under way   macro-F1 {}   begun {}",
+                "{:<32} {:<11} {:>4} complete {:>4} not   macro-F1 {}   begun {}",
                 one.directory.display(),
+                one.state.name(),
                 one.summary.experiments.len(),
                 one.summary.incomplete.len(),
                 text::number(one.summary.macro_f1.map(|spread| spread.mean)),

@@ -139,7 +139,7 @@ impl CalibrationName {
     }
 }
 
-fn parse_prior(text: &str) -> Result<PriorChoice, String> {
+pub(super) fn parse_prior(text: &str) -> Result<PriorChoice, String> {
     match text {
         "labelled" | "labeled" => Ok(PriorChoice::Labelled),
         "estimate" => Ok(PriorChoice::Estimated),

@@ -23,6 +23,7 @@ use super::print_json;
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
+use crate::mirror::Mirror;
 use crate::progress::Progress;
 use crate::{machine, text};
 
@@ -98,6 +99,10 @@ pub(crate) struct Train {
     #[arg(long)]
     precision: Option<PrecisionName>,
 
+    /// Write event files for TensorBoard below this directory too
+    #[arg(long, value_name = "DIR")]
+    tensorboard: Option<PathBuf>,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -127,6 +132,8 @@ Examples:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..100 --jobs 2
   No near-twin of a training row among the evaluation rows:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --split grouped
+  Curves in TensorBoard too (`tensorboard --logdir curves`):
+    xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --tensorboard curves
   Any setting by name (see `xrdmatch config show`):
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --set objective.cutoff=0.9";
 
@@ -188,6 +195,7 @@ impl Train {
             ));
         }
         let progress = Progress::new(&run.manifest().config, self.quiet);
+        let mirror = self.tensorboard.as_deref().map(|directory| Mirror::new(&run, directory));
         let outcomes = run_experiments(
             &run,
             &data,
@@ -195,6 +203,9 @@ impl Train {
             workers,
             &stop,
             &|experiment, happening| {
+                if let Some(mirror) = &mirror {
+                    mirror.observe(experiment, &happening);
+                }
                 progress.observe(experiment, happening);
             },
         )?;

@@ -20,6 +20,8 @@ mod real_data;
 mod report;
 mod reproduce;
 mod screen;
+mod serve;
 mod simulate;
 mod suggest;
+mod tensorboard;
 mod train;

@@ -51,7 +51,9 @@ const Chart = (() => {
     const found = [];
     for (let n = Math.ceil(first / step - 1e-3); n * step <= last + 1e-3 * step; n++) {
       const value = Math.abs(n * step) < 1e-9 * step ? 0 : n * step;
-      const text = isLog(axis) ? value.toExponential(1) : value.toFixed(Math.min(decimals, 12));
+      const text = isLog(axis) ? value.toExponential(1)
+        : Math.max(Math.abs(first), Math.abs(last)) >= 1e6 && value ? value.toExponential(1).replace("e+", "e")
+        : value.toFixed(Math.min(decimals, 12));
       found.push({ value, text: text.replace("-", "−") });
     }
     return found;
@@ -83,13 +85,15 @@ const Chart = (() => {
     svg.replaceChildren();
     svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
     svg.setAttribute("height", height);
-    const left = LEFT, right = width - RIGHT, top = TOP, bottom = height - BOTTOM;
     const { x: xr, y: yr } = state;
+    const right = width - RIGHT, top = TOP, bottom = height - BOTTOM;
+    const up = ticks(chart.y, yr, Math.max(2, Math.floor((bottom - top) / 36)));
+    // Long numbers need more room beside the axis.
+    const left = Math.max(LEFT, 32 + 7 * Math.max(...up.map((t) => t.text.length), 0));
     const px = (v) => left + place(chart.x, xr, v) * (right - left);
     const py = (v) => bottom - place(chart.y, yr, v) * (bottom - top);
     const r = (v) => Math.round(v * 10) / 10;
     const across = ticks(chart.x, xr, Math.max(2, Math.floor((right - left) / 52)));
-    const up = ticks(chart.y, yr, Math.max(2, Math.floor((bottom - top) / 36)));
     const grid = node("g", { class: "grid" }, svg);
     for (const t of across) node("path", { d: `M${r(px(t.value))} ${top}V${bottom}` }, grid);
     for (const t of up) node("path", { d: `M${left} ${r(py(t.value))}H${right}` }, grid);

@@ -51,25 +51,31 @@ const Figure = (() => {
 
     const legend = html("ul", "legend");
     legend.setAttribute("aria-label", "Series, press to hide");
-    for (const series of chart.series.filter((s) => s.name)) {
-      const item = html("li");
-      const toggle = button("", () => {
-        const shown = state.hidden.delete(series.name);
-        if (!shown) state.hidden.add(series.name);
-        toggle.setAttribute("aria-pressed", String(shown));
-        redraw();
-      });
-      toggle.setAttribute("aria-pressed", "true");
-      toggle.append(Chart.sample(series), series.name);
-      item.append(toggle);
-      legend.append(item);
+    const listed = () => chart.series.filter((s) => s.name).map((s) => `${s.name} ${s.style} ${s.shape}`).join();
+    function fillLegend() {
+      legend.replaceChildren();
+      for (const series of chart.series.filter((s) => s.name)) {
+        const item = html("li");
+        const toggle = button("", () => {
+          const shown = state.hidden.delete(series.name);
+          if (!shown) state.hidden.add(series.name);
+          toggle.setAttribute("aria-pressed", String(shown));
+          redraw();
+        });
+        toggle.setAttribute("aria-pressed", String(!state.hidden.has(series.name)));
+        toggle.append(Chart.sample(series), series.name);
+        item.append(toggle);
+        legend.append(item);
+      }
     }
+    fillLegend();
 
     const plot = html("div", "plot");
     plot.tabIndex = 0;
     plot.setAttribute("role", "group");
     plot.setAttribute("aria-roledescription", "chart");
-    plot.setAttribute("aria-label", `${chart.title}. ${chart.caption} Arrow keys read values, plus and minus zoom, escape resets.`);
+    const describe = () => plot.setAttribute("aria-label", `${chart.title}. ${chart.caption} Arrow keys read values, plus and minus zoom, escape resets.`);
+    describe();
     const svg = Chart.node("svg", { "aria-hidden": "true", focusable: "false" }, plot);
     const tip = html("div", "tip");
     tip.hidden = true;
@@ -227,6 +233,16 @@ const Figure = (() => {
       else return;
       event.preventDefault();
     });
+    /** Takes newer numbers of the same chart; what is zoomed into stays so, and what is hidden too. */
+    function update(next) {
+      const whole = reset.disabled, before = listed();
+      chart = next;
+      if (whole) [state.x, state.y] = [chart.x.range.slice(), chart.y.range.slice()];
+      if (listed() !== before) fillLegend();
+      describe();
+      redraw();
+    }
+
     let known = 0;
     new ResizeObserver(() => {
       if (Math.abs(plot.clientWidth - known) < 2) return;
@@ -234,7 +250,7 @@ const Figure = (() => {
       redraw();
     }).observe(plot);
     redraw();
-    return { redraw };
+    return { redraw, update };
   }
 
   return { mount, html, button, save, cell };

@@ -78,6 +78,21 @@ pub struct CandidatesView {
     pub labeled: Vec<Pattern>,
 }
 
+impl Pattern {
+    /// Its peaks on a grid of this first angle and step (degrees two-theta): angles, and heights of
+    /// which the highest is 1.
+    #[must_use]
+    pub fn peaks(&self, start: f64, step: f64) -> Vec<(f64, f64)> {
+        let letter = |letter: u8| LETTERS.iter().position(|known| *known == letter).unwrap_or(0);
+        let peak = |four: &[u8]| {
+            let number = four.iter().fold(0, |number, next| number << 6 | letter(*next));
+            let [low, high, height] = [number >> 16, number >> 8, number].map(|n| (n & 255) as f64);
+            (start + step * (low + 256.0 * high), height / 255.0)
+        };
+        self.sticks.as_bytes().chunks_exact(4).map(peak).collect()
+    }
+}
+
 impl View {
     /// Adds candidates: with patterns from the file that was screened, and neighbours among the
     /// labelled compounds, as far as these files are at hand.
@@ -96,7 +111,12 @@ impl View {
 }
 
 impl CandidatesView {
-    fn of(
+    /// Candidates with patterns from the file that was screened, and neighbours among the labelled
+    /// compounds, as far as these files are at hand.
+    ///
+    /// # Errors
+    /// [`ReportError::Fingerprint`] where patterns cannot be compared.
+    pub fn of(
         candidates: Candidates,
         screened: Option<&Dataset>,
         labeled: Option<&Dataset>,
@@ -294,9 +314,11 @@ fn sticks(data: &Dataset, row: usize) -> String {
     base64(&bytes)
 }
 
+/// The letters of base64.
+const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
 /// Base64 of bytes whose number is a multiple of three, so that nothing is padded.
 fn base64(bytes: &[u8]) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len() / 3 * 4);
     for three in bytes.chunks_exact(3) {
         let number = u32::from_be_bytes([0, three[0], three[1], three[2]]);
@@ -354,6 +376,8 @@ mod tests {
         assert_eq!(view.labeled[place].name, "l2");
         assert!(cosine > 0.98, "{cosine}");
         assert_eq!(view.rows[0].pattern.sticks, base64(&[20, 0, 255, 40, 0, 128]));
+        let peaks = view.rows[0].pattern.peaks(10.0, 0.5);
+        assert_eq!(peaks, [(20.0, 1.0), (30.0, 128.0 / 255.0)]);
         assert!(view.rows[1].pattern.sticks.is_empty() && view.rows[1].neighbours.is_empty());
         assert!(view.notes.iter().any(|note| note.starts_with("1 candidates")), "{:?}", view.notes);
     }

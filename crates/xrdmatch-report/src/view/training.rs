@@ -33,6 +33,23 @@ pub struct ExperimentRow {
     pub seconds: Option<f64>,
 }
 
+/// How the training of a run goes; all that changes while it does.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingView {
+    /// The training curves.
+    pub charts: Vec<Chart>,
+    /// Each experiment in a row.
+    pub experiments: Vec<ExperimentRow>,
+}
+
+impl TrainingView {
+    /// The view of a run's records, be they in the making.
+    #[must_use]
+    pub fn of(records: &Records) -> Self {
+        Self { charts: charts("", records), experiments: rows(records) }
+    }
+}
+
 /// The experiments one by one.
 pub(super) fn rows(records: &Records) -> Vec<ExperimentRow> {
     let epochs = records.manifest.config.training.epochs;

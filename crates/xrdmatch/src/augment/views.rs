@@ -60,6 +60,11 @@ impl Views {
         self.renderer.bins()
     }
 
+    /// The angle of a point of a signal, degrees two-theta.
+    pub fn two_theta(&self, point: usize) -> f64 {
+        self.renderer.two_theta(point)
+    }
+
     /// Writes the plain view of a prepared pattern: `indices` ascending, `values` in (0, 1\].
     pub fn plain(&self, indices: &[u16], values: &[f32], scratch: &mut Scratch, out: &mut [f32]) {
         if self.as_published {

@@ -27,6 +27,13 @@ impl Inputs {
         self.encoder.as_ref().map_or(self.views.bins(), Encoder::features)
     }
 
+    /// The plain views of some patterns before any encoder, (rows, points), and the angle of each
+    /// point in degrees two-theta.
+    pub fn seen(&self, data: &Prepared, rows: &[usize]) -> (Vec<f64>, Matrix) {
+        let angles = (0..self.views.bins()).map(|point| self.views.two_theta(point)).collect();
+        (angles, plain_signals(&self.views, rows, |row| data.pattern(*row)))
+    }
+
     /// Some patterns as they are, (rows, [`width`](Self::width)).
     pub fn plain(&mut self, data: &Prepared, rows: &[usize]) -> Matrix {
         self.encoded(plain_signals(&self.views, rows, |&row| data.pattern(row)))

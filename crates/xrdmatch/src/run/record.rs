@@ -106,6 +106,33 @@ pub struct OptimisticResult {
     pub optimistic: bool,
 }
 
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RunState {
+    /// A process is writing to it.
+    Running,
+    /// Every experiment that was begun is complete.
+    Complete,
+    /// An experiment is not complete, and no process is at it: the same command would go on.
+    Interrupted,
+    /// No experiment was begun.
+    Empty,
+}
+
+impl RunState {
+    /// The state in a word.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Complete => "complete",
+            Self::Interrupted => "interrupted",
+            Self::Empty => "empty",
+        }
+    }
+}
+
 /// The results of a run's complete experiments.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunSummary {

@@ -9,24 +9,19 @@ use serde::{Deserialize, Serialize};
 use super::certainty::{Maps, Tally};
 use super::shard::Block;
 use super::table::TableOut;
+use super::verdict::Verdict;
 use super::{
-    CalibrationSummary, Ended, Neighbour, PriorChoice, PriorSummary, Ranked, Scored, ScreenError,
-    Shard, TopN,
+    CalibrationSummary, Ended, PriorChoice, PriorSummary, Ranked, Scored, ScreenError, Shard, TopN,
 };
-use crate::audit::TWIN_COSINE;
 use crate::calibrate::CalibrationMethod;
-use crate::ensemble::{Opinions, VoteRule};
+use crate::ensemble::VoteRule;
 use crate::members::Members;
-use crate::statistics::Summary;
 
 /// Scores kept of a pool, evenly spread over its ranking, to estimate its prior from.
 const SKETCH: u64 = 4096;
 
 /// Rows between two questions whether to go on.
 const ASK_EVERY: u64 = 10_000;
-
-/// Nominal coverage of the intervals over members.
-const LEVEL: f64 = 0.95;
 
 /// How scores become a ranked table.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -151,54 +146,20 @@ pub fn rank(
         top: Vec::new(),
         best: Vec::new(),
     };
-    // Half a width of the interval of a mean over members, in standard deviations of one.
-    let unit = Summary { count: header.members, mean: 0.0, sd: 1.0, minimum: 0.0, maximum: 0.0 };
-    let reach = unit.t_interval(LEVEL).map(|interval| interval.upper);
+    let verdict = Verdict {
+        labeled: members.labeled(),
+        map: &maps.best,
+        rule: settings.rule,
+        threshold: header.outliers.map(|outliers| outliers.threshold),
+    };
     let mut rank = 0;
     let mut write = |row: Scored, abstains: bool| -> Result<bool, ScreenError> {
-        let opinion: Vec<f64> = row.probabilities.iter().map(|p| f64::from(*p)).collect();
         let score = row.score();
-        let opinions =
-            Summary::of(&opinion).map(|probability| Opinions { probability, votes: row.votes });
-        let mut ranked = Ranked {
-            rank: None,
-            row: row.row + 1,
-            probability: None,
-            lower: None,
-            upper: None,
-            score,
-            votes: row.votes,
-            members: row.probabilities.len(),
-            candidate: false,
-            expected: None,
-            outlier: header.outliers.map(|_| is_outlier(&row)),
-            twin_of: None,
-            nearest: Vec::new(),
-            name: row.name,
-            id: row.id,
-            formula: row.formula,
-            label: row.label,
-            strangeness: row.strangeness,
-        };
-        let labeled = members.labeled();
-        ranked.nearest = row.nearest.iter().map(|near| Neighbour::of(labeled, *near)).collect();
-        let twin = ranked.nearest.first().filter(|near| near.cosine >= TWIN_COSINE);
-        ranked.twin_of = twin.map(|near| near.name.clone());
+        let mut ranked = verdict.of(row, abstains);
         screening.twins += u64::from(ranked.twin_of.is_some());
-        if !abstains {
+        if let Some(probability) = ranked.probability {
             rank += 1;
-            let probability = maps.best.apply(score);
             ranked.rank = Some(rank);
-            ranked.probability = Some(probability);
-            if let (Some(reach), Some(opinions)) = (reach, &opinions) {
-                let end = |sign: f64| {
-                    maps.best
-                        .apply((score + sign * reach * opinions.probability.sd).clamp(0.0, 1.0))
-                };
-                let (low, high) = (end(-1.0), end(1.0));
-                (ranked.lower, ranked.upper) = (Some(low.min(high)), Some(low.max(high)));
-            }
-            ranked.candidate = opinions.is_some_and(|opinions| settings.rule.accepts(&opinions));
             screening.candidates += u64::from(ranked.candidate);
             ranked.expected = Some(tally.add(score, probability));
             if tally.is_round() || rank == ranks {

@@ -1,8 +1,11 @@
 //! A row of the ranked table.
 
+use std::path::Path;
+
 use serde::{Deserialize, Serialize};
 
-use super::table::{Cell, Kind};
+use super::ScreenError;
+use super::table::{Cell, Kind, TableOut};
 use crate::dataset::Dataset;
 
 /// A labelled pattern near to one that is screened.
@@ -69,6 +72,18 @@ impl Neighbour {
 }
 
 impl Ranked {
+    /// Writes rows as `xrdmatch screen` writes its table, in the form that the extension names; the
+    /// file appears whole or not at all.
+    ///
+    /// # Errors
+    /// [`ScreenError`]: an unknown extension, or a file that cannot be written.
+    pub fn write_table(rows: &[Self], path: &Path) -> Result<(), ScreenError> {
+        let neighbours = rows.iter().map(|row| row.nearest.len()).max().unwrap_or(0);
+        let mut table = TableOut::create(path, Self::columns(neighbours))?;
+        rows.iter().try_for_each(|row| table.write(row.cells(neighbours)))?;
+        table.finish()
+    }
+
     /// The columns of the table, with `neighbours` labelled rows each.
     pub(super) fn columns(neighbours: usize) -> Vec<(String, Kind)> {
         let first = [

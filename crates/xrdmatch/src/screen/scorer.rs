@@ -214,7 +214,8 @@ impl Screener {
         })
     }
 
-    fn score_rows(
+    /// What is found of every row of a data set; `row_of` says which row of its file each is.
+    pub(super) fn score_rows(
         &mut self,
         chunk: &Dataset,
         row_of: &dyn Fn(usize) -> u64,

@@ -1,0 +1,27 @@
+// What /charts.js defines: the scripts that draw the report's charts.
+
+interface Axis {
+  label: string;
+  unit?: string;
+  scale: "linear" | "log";
+  range: [number, number];
+}
+
+interface ChartData {
+  id: string;
+  title: string;
+  caption: string;
+  x: Axis;
+  y: Axis;
+  series: unknown[];
+}
+
+interface Mounted {
+  redraw(): void;
+  /** Takes newer numbers of the same chart. */
+  update(chart: ChartData): void;
+}
+
+declare const Figure: {
+  mount(host: HTMLElement, chart: ChartData, original: (() => string) | null, tall: boolean): Mounted;
+};
