@@ -22,6 +22,7 @@ mod suggest;
 mod train;
 
 use clap::Subcommand;
+use xrdmatch::part::{Part, PartChoice};
 use xrdmatch::run::Run;
 
 use crate::failure::Failure;
@@ -88,6 +89,11 @@ fn only_experiment(run: &Run, asked: Option<u32>) -> Result<u32, Failure> {
         ))
         .hint("choose one with --experiment")),
     }
+}
+
+/// The part of the work that is asked for, by its number or by this process's array job.
+fn part_here(choice: PartChoice) -> Result<Part, Failure> {
+    Ok(choice.resolve(&|name| std::env::var(name).ok())?)
 }
 
 /// Prints a value as JSON on standard output.

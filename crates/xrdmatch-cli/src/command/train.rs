@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use diffraction::Grid;
+use xrdmatch::claim;
 use xrdmatch::config::Config;
 use xrdmatch::dataset::{Dataset, DatasetError, Labels};
 use xrdmatch::demo::{DemoTables, write_tables};
+use xrdmatch::part::{Part, PartChoice};
 use xrdmatch::plan;
 use xrdmatch::pretrain::PretrainEpoch;
-use xrdmatch::run::{Manifest, Outcome, Run, RunSummary, Workers, run_experiments};
+use xrdmatch::run::{Manifest, Outcome, Pretraining, Run, RunSummary, Workers, run_experiments};
 use xrdmatch::split::SplitFile;
 use xrdmatch::train::{Data, TrainError, predicted_bytes};
 use xrdmatch::yardstick::{Yardstick, of_run};
@@ -19,7 +21,7 @@ use xrdmatch::yardstick::{Yardstick, of_run};
 use super::algorithms::names;
 use super::baseline::SplitName;
 use super::config::Settings;
-use super::print_json;
+use super::{part_here, print_json};
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
@@ -49,6 +51,11 @@ pub(crate) struct Train {
     /// Which experiments: `7`, `0..100`, `3,7,40..50` [default: 0; 0..10 for --demo]
     #[arg(long, value_name = "LIST")]
     experiments: Option<Experiments>,
+
+    /// Only the I-th of N parts of these experiments; `auto` or `auto/N` takes I from the array job this
+    /// runs in (Slurm, PBS, HyperQueue, Kubernetes)
+    #[arg(long, value_name = "I/N")]
+    shard: Option<PartChoice>,
 
     /// Directory of the run [default: runs/PRESET, or runs/demo]
     #[arg(long, value_name = "DIR")]
@@ -98,6 +105,12 @@ pub(crate) struct Train {
     #[arg(long)]
     precision: Option<PrecisionName>,
 
+    /// After how many seconds without a sign of life from this process others may take over its
+    /// experiments, where they cannot see whether it lives
+    #[arg(long, value_name = "N", default_value_t = claim::SECONDS, hide_short_help = true,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    claim_seconds: u32,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -125,6 +138,9 @@ Examples:
         --splits paper_splits.json --experiments 85 --epochs 10
   A hundred experiments, two at a time:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..100 --jobs 2
+  The second quarter of them, on another machine that shares the directory; without --shard, machines
+  take experiments as they come:
+    xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..100 --shard 2/4
   No near-twin of a training row among the evaluation rows:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --split grouped
   Any setting by name (see `xrdmatch config show`):
@@ -151,6 +167,7 @@ enum PrecisionName {
 
 impl Train {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        let part = self.shard.map(part_here).transpose()?.unwrap_or(Part::WHOLE);
         let (config, preset) = self.configuration()?;
         let name = if self.demo { "demo".to_owned() } else { preset };
         let directory = self.run.clone().unwrap_or_else(|| Path::new("runs").join(name));
@@ -166,12 +183,18 @@ impl Train {
             None if self.demo => (0..10).collect(),
             None => vec![0],
         };
-        let experiments = plan::splits(&config, &data.labeled, splits.as_ref(), &asked)?;
+        let mine = part.take(asked.clone());
+        if mine.is_empty() {
+            let all = asked.len();
+            self.say(&format!("nothing to do: of {all} experiments none is left for part {part}"));
+            return Ok(());
+        }
+        let experiments = plan::splits(&config, &data.labeled, splits.as_ref(), &mine)?;
         let workers = self.workers(&config, data.labeled.grid(), experiments.len())?;
 
         let manifest =
             Manifest::new(config, &data.labeled, data.unlabeled.as_ref(), splits.as_ref());
-        let run = Run::create(&directory, manifest)?;
+        let run = Run::create(&directory, manifest)?.claimed_for(self.claim_seconds);
         self.say(&format!(
             "{} experiment{} into {}, {} side by side with {} thread{} each",
             experiments.len(),
@@ -201,7 +224,12 @@ impl Train {
 
         let summary = run.summary()?;
         let interrupted = stop.load(Ordering::Relaxed);
-        let baselines = if interrupted { None } else { self.baselines(&run, &data) };
+        // Of several machines, the last one to finish computes them, once for all experiments.
+        let whole = asked
+            .iter()
+            .all(|asked| summary.experiments.iter().any(|complete| complete.experiment == *asked));
+        let due = !interrupted && (whole || part == Part::WHOLE);
+        let baselines = if due { self.baselines(&run, &data) } else { None };
         if !self.no_summary {
             self.print_summary(&summary, baselines.as_ref())?;
         }
@@ -388,14 +416,24 @@ impl Train {
         let settings = &run.manifest().config.pretrain;
         let every = settings.epochs.div_ceil(REPORTS);
         let threads = workers.jobs * workers.threads;
-        Ok(run.prepare_encoder(data, threads, &mut |PretrainEpoch { encoder, epoch, loss }| {
-            if epoch.is_multiple_of(every) || epoch == settings.epochs {
-                self.say(&format!(
-                    "pretraining encoder {} of {}: epoch {epoch} of {}, loss {loss:.3}",
-                    encoder + 1,
-                    settings.encoders,
-                    settings.epochs
-                ));
+        let mut waiting = false;
+        Ok(run.prepare_encoder(data, threads, &mut |happening| {
+            match happening {
+                Pretraining::Epoch(PretrainEpoch { encoder, epoch, loss }) => {
+                    if epoch.is_multiple_of(every) || epoch == settings.epochs {
+                        self.say(&format!(
+                            "pretraining encoder {} of {}: epoch {epoch} of {}, loss {loss:.3}",
+                            encoder + 1,
+                            settings.encoders,
+                            settings.epochs
+                        ));
+                    }
+                }
+                Pretraining::Waits(holder) => {
+                    if !std::mem::replace(&mut waiting, true) {
+                        self.say(&format!("the encoders are being made by {holder}; waiting"));
+                    }
+                }
             }
             !stop.load(Ordering::Relaxed)
         })?)

@@ -20,6 +20,7 @@ mod real_data;
 mod report;
 mod reproduce;
 mod screen;
+mod shard;
 mod simulate;
 mod suggest;
 mod train;

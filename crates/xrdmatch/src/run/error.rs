@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::claim::ClaimError;
 use crate::metrics::MetricsError;
 use crate::pretrain::PretrainError;
 use crate::split::{SplitError, SplitFileError};
@@ -32,11 +33,13 @@ pub enum RunError {
         /// The directory.
         directory: PathBuf,
     },
-    /// Another process writes to the run.
-    #[error("another process is writing to {directory}")]
-    Locked {
-        /// The directory.
-        directory: PathBuf,
+    /// Something that this process was making is now made by another.
+    #[error("{what}: {source}")]
+    Lost {
+        /// What was being made.
+        what: String,
+        /// How that is known.
+        source: ClaimError,
     },
     /// A record that is not what it should be.
     #[error("{path} is damaged: {reason}")]
@@ -129,6 +132,14 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// For `map_err`: a claim on `what` that could not be had or was lost.
+    pub(super) fn claim(what: impl FnOnce() -> String) -> impl FnOnce(ClaimError) -> Self {
+        move |error| match error {
+            ClaimError::Io { action, path, source } => Self::Io { action, path, source },
+            source => Self::Lost { what: what(), source },
+        }
+    }
+
     /// For `map_err`: the action and the file of a failed operation.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
