@@ -5,12 +5,14 @@ mod audit;
 mod baseline;
 mod bench;
 mod compare;
+mod completions;
 mod config;
 mod data;
 mod evaluate;
 mod explain;
 mod export;
 mod import;
+mod manual;
 mod predict;
 mod protocol;
 mod report;
@@ -18,6 +20,7 @@ mod reproduce;
 mod runs;
 mod screen;
 mod simulate;
+mod slurm;
 mod suggest;
 mod train;
 
@@ -48,7 +51,10 @@ pub(crate) enum Command {
     Import(Box<import::Import>),
     Data(data::Data),
     Config(config::Config),
+    Slurm(Box<slurm::Slurm>),
     Bench(bench::Bench),
+    Completions(completions::Completions),
+    Manual(manual::Manual),
 }
 
 impl Command {
@@ -72,7 +78,10 @@ impl Command {
             Self::Import(command) => command.run(),
             Self::Data(command) => command.run(),
             Self::Config(command) => command.run(),
+            Self::Slurm(command) => command.run(),
             Self::Bench(command) => command.run(),
+            Self::Completions(command) => command.run(),
+            Self::Manual(command) => command.run(),
         }
     }
 }

@@ -374,6 +374,14 @@ impl From<RunError> for Failure {
             RunError::Lost { .. } => Self::of(Kind::Data, &error).hint(
                 "nothing is lost: whoever took over goes on from the last checkpoint; the same command may be run again",
             ),
+            RunError::OtherEncoder { .. } => Self::of(Kind::Data, &error).hint(
+                "machines with other instructions round otherwise: let all parts share one directory, or set XRDMATCH_ISA alike",
+            ),
+            RunError::OtherResult { .. } => Self::of(Kind::Data, &error)
+                .hint("`xrdmatch reproduce RUN` says which of them this machine agrees with"),
+            RunError::BegunHere { .. } => Self::of(Kind::Data, &error)
+                .hint("merge into a new directory, or complete it first with the command it was begun with"),
+            RunError::Busy { .. } => Self::of(Kind::Data, &error).hint("wait for it to end"),
             RunError::NotARun { .. } => {
                 Self::of(Kind::Data, &error).hint("choose an empty or new directory with --run")
             }

@@ -29,6 +29,7 @@ mod experiment;
 mod json;
 mod log;
 mod manifest;
+mod merge;
 mod record;
 mod schedule;
 mod tensors;
@@ -51,6 +52,7 @@ pub use error::RunError;
 pub use experiment::Outcome;
 pub use log::log_entry;
 pub use manifest::{Manifest, Source};
+pub use merge::{Merged, merge_runs};
 pub use record::{ExperimentResult, OptimisticResult, Record, RunSummary, SplitNames, Spread};
 pub use schedule::{Happening, Outcomes, Workers, run_experiments};
 

@@ -166,11 +166,43 @@ enum PrecisionName {
 }
 
 impl Train {
+    /// Refuses what an array job cannot do, or cannot be begun with; gives the run's directory.
+    pub(super) fn check_for_array(&self) -> Result<PathBuf, Failure> {
+        if self.experiments.is_some() || self.shard.is_some() {
+            return Err(Failure::usage("the array says which experiments each task trains")
+                .hint("give --experiments before the `--`, and leave --shard out"));
+        }
+        let (_, preset) = self.configuration()?;
+        let files = [&self.labeled, &self.unlabeled, &self.splits];
+        if let Some(absent) = files.into_iter().flatten().find(|path| !path.exists()) {
+            return Err(Failure::data(format!("there is no file {}", absent.display())));
+        }
+        Ok(self.directory(&preset))
+    }
+
+    /// Some words of this command without `--run`.
+    pub(super) fn without_run(&self, words: &[String]) -> Vec<String> {
+        let mut kept = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if word == "--run" {
+                words.next();
+            } else if !word.starts_with("--run=") {
+                kept.push(word.clone());
+            }
+        }
+        kept
+    }
+
+    fn directory(&self, preset: &str) -> PathBuf {
+        let name = if self.demo { "demo" } else { preset };
+        self.run.clone().unwrap_or_else(|| Path::new("runs").join(name))
+    }
+
     pub(crate) fn run(self) -> Result<(), Failure> {
         let part = self.shard.map(part_here).transpose()?.unwrap_or(Part::WHOLE);
         let (config, preset) = self.configuration()?;
-        let name = if self.demo { "demo".to_owned() } else { preset };
-        let directory = self.run.clone().unwrap_or_else(|| Path::new("runs").join(name));
+        let directory = self.directory(&preset);
         let data = self.read_data(&config, &directory)?;
         let points = data.labeled.grid().points();
         config.validate(points)?;

@@ -65,7 +65,7 @@ fn the_shards_of_a_run_are_its_experiments_each_once() {
         let mut command = fixture.command(&arguments);
         command.envs(variables.iter().copied()).output().expect("the binary starts")
     };
-    let done = |fixture: &Fixture| {
+    let done = |fixture: &Fixture| -> Vec<u32> {
         (0..5).filter(|e| fixture.path(&format!("r/exp_{e:03}/result.json")).exists()).collect()
     };
     assert!(shard("2/3", &[]).status.success());

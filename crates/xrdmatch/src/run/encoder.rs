@@ -153,7 +153,17 @@ impl Run {
         tensors::read_tensors(&path).map(Some)
     }
 
-    fn encoder_files(&self) -> (PathBuf, PathBuf) {
+    /// The checksum of the run's encoder; `None` where there is none (yet).
+    pub(super) fn encoder_checksum(&self) -> Result<Option<String>, RunError> {
+        let (_, path) = self.encoder_files();
+        if !path.exists() {
+            return Ok(None);
+        }
+        self.encoder()?;
+        json::read_json::<EncoderRecord>(&path).map(|record| Some(record.checksum))
+    }
+
+    pub(super) fn encoder_files(&self) -> (PathBuf, PathBuf) {
         let directory = self.directory();
         (directory.join("encoder.safetensors"), directory.join("encoder.json"))
     }

@@ -41,6 +41,42 @@ pub enum RunError {
         /// How that is known.
         source: ClaimError,
     },
+    /// Another process is making the encoder.
+    #[error("another process is making the encoder of {directory}")]
+    Busy {
+        /// The run.
+        directory: PathBuf,
+    },
+    /// Two runs have different encoders.
+    #[error(
+        "the encoders of {first} and {second} differ, so that their experiments are not of one run"
+    )]
+    OtherEncoder {
+        /// One run.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Two runs have different results of one experiment.
+    #[error("experiment {experiment} of {first} and of {second} differ: {what}")]
+    OtherResult {
+        /// The experiment.
+        experiment: u32,
+        /// One run.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// What differs first.
+        what: String,
+    },
+    /// The run that others are merged into has begun an experiment of its own.
+    #[error("{directory} has begun experiment {experiment} and not completed it")]
+    BegunHere {
+        /// The run.
+        directory: PathBuf,
+        /// The experiment.
+        experiment: u32,
+    },
     /// A record that is not what it should be.
     #[error("{path} is damaged: {reason}")]
     Damaged {
