@@ -278,12 +278,10 @@ impl Train {
             }
         }
         if let Some(error) = first_error {
-            let failure = Failure::from(error);
-            return Err(if others > 0 {
-                failure.hint(format!("{others} more experiments failed"))
-            } else {
-                failure
-            });
+            if others > 0 {
+                eprintln!("{others} more experiments failed");
+            }
+            return Err(error.into());
         }
         if stop.load(Ordering::Relaxed) {
             return Err(Failure::interrupted(
