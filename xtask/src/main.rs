@@ -5,6 +5,7 @@
 //! installs or, for tests that need data, says loudly that they did not run.
 
 mod browser;
+mod cluster;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -13,16 +14,18 @@ use std::time::Instant;
 const USAGE: &str = "\
 usage: cargo xtask test [STEP…]
 
-Runs every check, or only the steps named:
+Runs every check but `long`, or only the steps named:
   format   cargo fmt --check
   lint     cargo clippy with warnings as errors
   test     the tests of all crates
   doc      documentation tests, and the documentation itself with warnings as errors
   browser  the report in a real browser (needs Node and Chromium; says NOT RUN without)
-  deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)";
+  deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)
+  long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
+           nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)";
 
 /// A step by name: the commands it runs.
-const STEPS: [(&str, &[&[&str]]); 6] = [
+const STEPS: [(&str, &[&[&str]]); 7] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
@@ -42,6 +45,8 @@ const STEPS: [(&str, &[&[&str]]); 6] = [
         ],
     ),
     ("deny", &[&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]]),
+    // What is built here, `cluster::passes` then runs.
+    ("long", &[&["build", "--package", "xrdmatch-cli", "--quiet"]]),
 ];
 
 fn main() -> ExitCode {
@@ -57,15 +62,22 @@ fn main() -> ExitCode {
     }
     let mut failed = Vec::new();
     for (name, commands) in STEPS {
-        if !asked.is_empty() && !asked.iter().any(|asked| asked == name) {
+        let wanted =
+            if asked.is_empty() { name != "long" } else { asked.iter().any(|one| one == name) };
+        if !wanted {
             continue;
         }
         let began = Instant::now();
         eprintln!("== {name}");
         let built =
             (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
-        let passed =
-            built && (name != "browser" || browser::passes()) && (name != "deny" || advisories());
+        let passed = built
+            && match name {
+                "browser" => browser::passes(),
+                "deny" => advisories(),
+                "long" => cluster::passes(),
+                _ => true,
+            };
         eprintln!(
             "== {name}: {} in {:.0} s",
             if passed { "passed" } else { "FAILED" },

@@ -44,7 +44,7 @@ pub(super) enum Told<'a> {
 /// What came of turning to an experiment.
 pub(super) enum Turned {
     /// It ended, one way or another.
-    Ended(Outcome),
+    Ended(Box<Outcome>),
     /// Another process is making it.
     Busy(Holder),
 }
@@ -60,7 +60,7 @@ pub(super) fn run_observed(
     observe: &mut dyn FnMut(Told<'_>),
 ) -> Result<Turned, RunError> {
     if let Some(result) = run.result(experiment)? {
-        return Ok(Turned::Ended(Outcome::AlreadyDone(result)));
+        return Ok(Turned::Ended(Box::new(Outcome::AlreadyDone(result))));
     }
     let directory = run.experiment_directory(experiment);
     std::fs::create_dir_all(&directory).map_err(RunError::io("create", &directory))?;
@@ -74,9 +74,10 @@ pub(super) fn run_observed(
     };
     // Another process may have completed it before this one could claim it.
     if let Some(result) = run.result(experiment)? {
-        return Ok(Turned::Ended(Outcome::AlreadyDone(result)));
+        return Ok(Turned::Ended(Box::new(Outcome::AlreadyDone(result))));
     }
-    make(run, data, split, experiment, stop, &claim, observe).map(Turned::Ended)
+    make(run, data, split, experiment, stop, &claim, observe)
+        .map(|outcome| Turned::Ended(Box::new(outcome)))
 }
 
 /// Trains an experiment that this process has claimed.

@@ -116,7 +116,7 @@ pub fn run_experiments(
                         run_observed(run, data, split, *experiment, stop, &sightings, told)
                     });
                     let outcome = match turned {
-                        Ok(Turned::Ended(outcome)) => Ok(outcome),
+                        Ok(Turned::Ended(outcome)) => Ok(*outcome),
                         Ok(Turned::Busy(holder)) => {
                             if turn.times == 1 {
                                 observe(Happening::Waits(&holder));
