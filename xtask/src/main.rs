@@ -5,6 +5,7 @@
 //! installs or, for tests that need data, says loudly that they did not run.
 
 mod browser;
+mod cluster;
 mod page;
 
 use std::env;
@@ -15,17 +16,19 @@ const USAGE: &str = "\
 usage: cargo xtask test [STEP…]
        cargo xtask page          builds the local page anew (needs Node)
 
-Runs every check, or only the steps named:
+Runs every check but `long`, or only the steps named:
   format   cargo fmt --check
   lint     cargo clippy with warnings as errors
   test     the tests of all crates
   doc      documentation tests, and the documentation itself with warnings as errors
   page     the local page, built anew and compared with what is committed (needs Node; says NOT RUN without)
   browser  the report and the local page in a real browser (needs Node and Chromium; says NOT RUN without)
-  deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)";
+  deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)
+  long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
+           nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)";
 
 /// A step by name: the commands it runs.
-const STEPS: [(&str, &[&[&str]]); 7] = [
+const STEPS: [(&str, &[&[&str]]); 8] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
@@ -47,6 +50,8 @@ const STEPS: [(&str, &[&[&str]]); 7] = [
         ],
     ),
     ("deny", &[&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]]),
+    // What is built here, `cluster::passes` then runs.
+    ("long", &[&["build", "--package", "xrdmatch-cli", "--quiet"]]),
 ];
 
 fn main() -> ExitCode {
@@ -66,7 +71,9 @@ fn main() -> ExitCode {
     }
     let mut failed = Vec::new();
     for (name, commands) in STEPS {
-        if !asked.is_empty() && !asked.iter().any(|asked| asked == name) {
+        let wanted =
+            if asked.is_empty() { name != "long" } else { asked.iter().any(|one| one == name) };
+        if !wanted {
             continue;
         }
         let began = Instant::now();
@@ -78,6 +85,7 @@ fn main() -> ExitCode {
                 "page" => page::passes(),
                 "browser" => browser::passes(),
                 "deny" => advisories(),
+                "long" => cluster::passes(),
                 _ => true,
             };
         eprintln!(

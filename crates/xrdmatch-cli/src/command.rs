@@ -5,12 +5,14 @@ mod audit;
 mod baseline;
 mod bench;
 mod compare;
+mod completions;
 mod config;
 mod data;
 mod evaluate;
 mod explain;
 mod export;
 mod import;
+mod manual;
 mod predict;
 mod protocol;
 mod report;
@@ -19,10 +21,12 @@ mod runs;
 mod screen;
 mod serve;
 mod simulate;
+mod slurm;
 mod suggest;
 mod train;
 
 use clap::Subcommand;
+use xrdmatch::part::{Part, PartChoice};
 use xrdmatch::run::Run;
 
 use crate::failure::Failure;
@@ -49,7 +53,10 @@ pub(crate) enum Command {
     Import(Box<import::Import>),
     Data(data::Data),
     Config(config::Config),
+    Slurm(Box<slurm::Slurm>),
     Bench(bench::Bench),
+    Completions(completions::Completions),
+    Manual(manual::Manual),
 }
 
 impl Command {
@@ -74,7 +81,10 @@ impl Command {
             Self::Import(command) => command.run(),
             Self::Data(command) => command.run(),
             Self::Config(command) => command.run(),
+            Self::Slurm(command) => command.run(),
             Self::Bench(command) => command.run(),
+            Self::Completions(command) => command.run(),
+            Self::Manual(command) => command.run(),
         }
     }
 }
@@ -91,6 +101,11 @@ fn only_experiment(run: &Run, asked: Option<u32>) -> Result<u32, Failure> {
         ))
         .hint("choose one with --experiment")),
     }
+}
+
+/// The part of the work that is asked for, by its number or by this process's array job.
+fn part_here(choice: PartChoice) -> Result<Part, Failure> {
+    Ok(choice.resolve(&|name| std::env::var(name).ok())?)
 }
 
 /// Prints a value as JSON on standard output.

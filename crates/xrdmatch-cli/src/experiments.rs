@@ -1,5 +1,6 @@
 //! Lists of experiments: `0..100`, `7`, `3,7,40..50`.
 
+use std::fmt;
 use std::str::FromStr;
 
 /// Experiments by number, ascending, each once.
@@ -44,6 +45,21 @@ impl FromStr for Experiments {
     }
 }
 
+impl fmt::Display for Experiments {
+    /// As they are read again: `0..100,103`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, run) in self.0.chunk_by(|a, b| a + 1 == *b).enumerate() {
+            let comma = if place > 0 { "," } else { "" };
+            match run {
+                [first, .., last] => write!(f, "{comma}{first}..{}", last + 1)?,
+                [only] => write!(f, "{comma}{only}")?,
+                [] => {}
+            }
+        }
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -54,6 +70,12 @@ mod tests {
         assert_eq!(parsed("0..3"), Ok(vec![0, 1, 2]));
         assert_eq!(parsed("3,7,40..42, 7"), Ok(vec![3, 7, 40, 41]));
         assert_eq!(parsed("5..=6"), Ok(vec![5, 6]));
+        for text in ["0..3", "3,7,40..42", "5"] {
+            assert_eq!(
+                text.parse::<Experiments>().map(|list| list.to_string()),
+                Ok(text.to_owned())
+            );
+        }
         for bad in ["", "a", "3..3", "5..2", "-1", "1,", "99999999"] {
             assert!(parsed(bad).is_err(), "{bad}");
         }

@@ -14,6 +14,7 @@ use xrdmatch::explain::ExplainError;
 use xrdmatch::export::ExportError;
 use xrdmatch::members::MembersError;
 use xrdmatch::metrics::MetricsError;
+use xrdmatch::part::PartError;
 use xrdmatch::plan::PlanError;
 use xrdmatch::predict::PredictError;
 use xrdmatch::protocol::ProtocolError;
@@ -369,8 +370,17 @@ impl From<RunError> for Failure {
             RunError::NoCheckpoint { .. } | RunError::Damaged { .. } => Self::of(Kind::Model, &error),
             RunError::OtherConfiguration { .. } | RunError::OtherSplit { .. } => Self::of(Kind::Data, &error)
                 .hint("choose another directory with --run, or repeat the settings the run was begun with"),
-            RunError::Locked { .. } => Self::of(Kind::Data, &error)
-                .hint("wait for it to end, or choose another directory with --run"),
+            RunError::Lost { .. } => Self::of(Kind::Data, &error).hint(
+                "nothing is lost: whoever took over goes on from the last checkpoint; the same command may be run again",
+            ),
+            RunError::OtherEncoder { .. } => Self::of(Kind::Data, &error).hint(
+                "machines with other instructions round otherwise: let all parts share one directory, or set XRDMATCH_ISA alike",
+            ),
+            RunError::OtherResult { .. } => Self::of(Kind::Data, &error)
+                .hint("`xrdmatch reproduce RUN` says which of them this machine agrees with"),
+            RunError::BegunHere { .. } => Self::of(Kind::Data, &error)
+                .hint("merge into a new directory, or complete it first with the command it was begun with"),
+            RunError::Busy { .. } => Self::of(Kind::Data, &error).hint("wait for it to end"),
             RunError::NotARun { .. } => {
                 Self::of(Kind::Data, &error).hint("choose an empty or new directory with --run")
             }
@@ -386,6 +396,19 @@ impl From<RunError> for Failure {
             }
             error => Self::of(Kind::Data, &error),
         }
+    }
+}
+
+impl From<PartError> for Failure {
+    fn from(error: PartError) -> Self {
+        Self::of(Kind::Usage, &error).hint(match error {
+            PartError::NoScheduler => "submit it as an array job, or name the part: `--shard 2/8`",
+            PartError::Range { .. } => "let the array have as many tasks as there are parts",
+            PartError::Index { .. } => "name the part: `--shard 2/8`",
+            PartError::Count { .. } | PartError::Uneven { .. } => {
+                "say of how many parts: `--shard auto/8`"
+            }
+        })
     }
 }
 

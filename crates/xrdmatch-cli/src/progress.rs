@@ -129,6 +129,10 @@ impl Progress {
                     self.say(&line);
                 }
             }
+            Happening::Waits(holder) => self.say(&format!(
+                "experiment {experiment} is being made by {holder}; waiting until it is complete, or that \
+                 process is dead"
+            )),
             Happening::Ends(outcome) => {
                 if let Some(UnderWay { bar: Some(bar), .. }) = all.remove(&experiment) {
                     bar.finish_and_clear();

@@ -18,6 +18,22 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     persist(file, path)
 }
 
+/// Writes a file as [`write_atomically`] does, if there is none of its name yet; of several processes
+/// that try, one succeeds. Says whether it was this one.
+///
+/// # Errors
+/// If the system refuses.
+pub fn write_if_absent(path: &Path, bytes: &[u8]) -> std::io::Result<bool> {
+    let mut file = temporary_beside(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => sync_directory(directory_of(path)).map(|()| true),
+        Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(false),
+        Err(refused) => Err(refused.error),
+    }
+}
+
 /// A file in the making, in the directory of `path`, readable by whom the user's umask lets read.
 pub(crate) fn temporary_beside(path: &Path) -> std::io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
@@ -58,6 +74,16 @@ mod tests {
         write_atomically(&path, b"one").expect("written");
         write_atomically(&path, b"two").expect("written");
         assert_eq!(std::fs::read(&path).expect("read"), b"two");
+        assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_there_already_is_left_alone() {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let path = directory.path().join("record.json");
+        assert!(write_if_absent(&path, b"one").expect("written"));
+        assert!(!write_if_absent(&path, b"two").expect("looked at"));
+        assert_eq!(std::fs::read(&path).expect("read"), b"one");
         assert_eq!(std::fs::read_dir(directory.path()).expect("listed").count(), 1);
     }
 

@@ -8,6 +8,9 @@ pub mod disk;
 pub mod fetch;
 pub mod seed;
 
+pub mod claim;
+pub mod part;
+
 pub mod input;
 
 pub mod augment;

@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `manifest.json` | configuration, fingerprints of data and splits, program version; written once |
 //! | `encoder.safetensors`, `encoder.json` | the run's encoder, and what it was learnt from; where the settings ask for one |
-//! | `lock` | held by the process that writes |
+//! | `encoder-claim-NNNN` | who makes the encoder |
+//! | `exp_NNN/claim-NNNN` | who makes the experiment, or made it |
 //! | `exp_NNN/split.json` | the names of the rows in each role |
 //! | `exp_NNN/log.txt` | per epoch, in the form of the published logs |
 //! | `exp_NNN/events.jsonl` | per epoch, complete |
@@ -16,6 +17,10 @@
 //! Files are written under a temporary name, synced and renamed, so a process killed at any instant
 //! leaves the run as it was at its last checkpoint. Running again continues from there; log and
 //! events are first cut back to the length they had at that checkpoint.
+//!
+//! Any number of processes, on machines that share the directory, may write to one run: each
+//! experiment, and the encoder, is made by who holds its [claim](crate::claim). A process that is
+//! asked for an experiment which another one makes waits for it, and takes it over if the other dies.
 
 mod checkpoint;
 mod encoder;
@@ -24,15 +29,16 @@ mod experiment;
 mod json;
 mod log;
 mod manifest;
+mod merge;
 mod record;
 mod schedule;
 mod tensors;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use convnet::Tensors;
 
+use crate::claim::{self, Place};
 use crate::disk::TEMPORARY;
 use crate::split::{Role, Split};
 use crate::train::Data;
@@ -41,47 +47,61 @@ use checkpoint::Checkpoints;
 
 pub use checkpoint::{Checkpoint, CheckpointChoice};
 
-pub use encoder::EncoderRecord;
+pub use encoder::{EncoderRecord, Pretraining};
 pub use error::RunError;
-pub use experiment::{Outcome, run_experiment};
+pub use experiment::Outcome;
 pub use log::log_entry;
 pub use manifest::{Manifest, Source};
+pub use merge::{Merged, merge_runs};
 pub use record::{
     ExperimentResult, OptimisticResult, Record, RunState, RunSummary, SplitNames, Spread,
 };
 pub use schedule::{Happening, Outcomes, Workers, run_experiments};
+
+/// What claims on an experiment are called in its directory, and those on the encoders in the run's.
+const EXPERIMENT_CLAIM: &str = "claim";
+const ENCODER_CLAIM: &str = "encoder-claim";
 
 /// A run directory.
 #[derive(Debug)]
 pub struct Run {
     directory: PathBuf,
     manifest: Manifest,
-    /// Held while this process writes; `None` for readers.
-    _lock: Option<File>,
+    /// After how many seconds without a sign of life others may take over what this process makes.
+    claim_seconds: u32,
 }
 
 impl Run {
     /// Begins a run in `directory`, or takes up one of the same manifest that lies there.
     ///
     /// # Errors
-    /// If the directory holds another run or something else, or another process writes to it.
+    /// If the directory holds another run or something else.
     pub fn create(directory: &Path, manifest: Manifest) -> Result<Self, RunError> {
         let existed = directory.exists();
         std::fs::create_dir_all(directory).map_err(RunError::io("create", directory))?;
         let path = directory.join("manifest.json");
-        if existed && !path.exists() && !is_fresh(directory)? {
+        if existed && !path.exists() && !is_fresh(directory)? && !path.exists() {
             return Err(RunError::NotARun { directory: directory.to_owned() });
         }
-        let lock = lock(directory)?;
-        let manifest = if path.exists() {
-            let stored = Manifest::read(&path)?;
-            stored.check_same(&manifest, directory)?;
-            stored
-        } else {
-            manifest.write(&path)?;
-            manifest
-        };
-        Ok(Self { directory: directory.to_owned(), manifest, _lock: Some(lock) })
+        // Of several processes that begin the run at once, the first one's manifest stands.
+        if !path.exists() && manifest.write_if_absent(&path)? {
+            return Ok(Self::of(directory, manifest));
+        }
+        let stored = Manifest::read(&path)?;
+        stored.check_same(&manifest, directory)?;
+        Ok(Self::of(directory, stored))
+    }
+
+    fn of(directory: &Path, manifest: Manifest) -> Self {
+        Self { directory: directory.to_owned(), manifest, claim_seconds: claim::SECONDS }
+    }
+
+    /// The same run, whose work others may take over after `seconds` without a sign of life from
+    /// this process (at least 1).
+    #[must_use]
+    pub fn claimed_for(mut self, seconds: u32) -> Self {
+        self.claim_seconds = seconds.max(1);
+        self
     }
 
     /// Opens a run to read it; another process may be writing.
@@ -93,8 +113,7 @@ impl Run {
         if !path.exists() {
             return Err(RunError::NoRun { directory: directory.to_owned() });
         }
-        let manifest = Manifest::read(&path)?;
-        Ok(Self { directory: directory.to_owned(), manifest, _lock: None })
+        Ok(Self::of(directory, Manifest::read(&path)?))
     }
 
     /// The run's directory.
@@ -132,11 +151,14 @@ impl Run {
         })
     }
 
-    /// Whether a process is writing to the run. Nothing is written to find out.
+    /// Whether a process seems to be writing to the run. Nothing is written to find out.
     #[must_use]
     pub fn is_being_written(&self) -> bool {
-        let Ok(file) = File::open(self.directory.join("lock")) else { return false };
-        matches!(file.try_lock_shared(), Err(std::fs::TryLockError::WouldBlock))
+        let experiments = self.experiments().unwrap_or_default();
+        let directories = experiments.iter().map(|number| self.experiment_directory(*number));
+        let mut places = directories.map(|directory| Place::new(&directory, EXPERIMENT_CLAIM));
+        claim::seems_held(&Place::new(&self.directory, ENCODER_CLAIM))
+            || places.any(|place| claim::seems_held(&place))
     }
 
     /// The experiments that have been begun, ascending.
@@ -274,41 +296,9 @@ fn is_fresh(directory: &Path) -> Result<bool, RunError> {
     for entry in std::fs::read_dir(directory).map_err(RunError::io("list", directory))? {
         let name = entry.map_err(RunError::io("list", directory))?.file_name();
         let name = name.to_string_lossy();
-        if name != "lock" && !name.starts_with(TEMPORARY) {
+        if !name.starts_with(TEMPORARY) {
             return Ok(false);
         }
     }
     Ok(true)
 }
-
-fn lock(directory: &Path) -> Result<File, RunError> {
-    let path = directory.join("lock");
-    let file = File::options()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(RunError::io("open", &path))?;
-    let mut attempts = 0;
-    loop {
-        match file.try_lock() {
-            Ok(()) => return Ok(file),
-            Err(std::fs::TryLockError::WouldBlock) if attempts < LOCK_ATTEMPTS => {
-                attempts += 1;
-                std::thread::sleep(LOCK_PAUSE);
-            }
-            Err(std::fs::TryLockError::WouldBlock) => {
-                return Err(RunError::Locked { directory: directory.to_owned() });
-            }
-            Err(std::fs::TryLockError::Error(source)) => {
-                return Err(RunError::Io { action: "lock", path, source });
-            }
-        }
-    }
-}
-
-/// How often a lock that is held is tried again: whoever asks [`Run::is_being_written`] holds it for
-/// an instant.
-const LOCK_ATTEMPTS: u32 = 4;
-/// The pause between.
-const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(25);

@@ -39,4 +39,4 @@ pub use rank::{RankSettings, Screening, rank};
 pub use ranked::{Neighbour, Ranked};
 pub use scored::Scored;
 pub use scorer::{Ended, ScreenSettings, Screener};
-pub use shard::{Part, Shard};
+pub use shard::Shard;

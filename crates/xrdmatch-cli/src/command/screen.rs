@@ -8,12 +8,12 @@ use xrdmatch::calibrate::CalibrationMethod;
 use xrdmatch::ensemble::VoteRule;
 use xrdmatch::members::{Members, Selection};
 use xrdmatch::outlier::OutlierSettings;
+use xrdmatch::part::{Part, PartChoice};
 use xrdmatch::screen::{
-    Ended, Part, PriorChoice, RankSettings, ScreenError, ScreenSettings, Screener, Screening,
-    Shard, rank,
+    Ended, PriorChoice, RankSettings, ScreenError, ScreenSettings, Screener, Screening, Shard, rank,
 };
 
-use super::print_json;
+use super::{part_here, print_json};
 use crate::counter::{Counter, Unit};
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
@@ -49,9 +49,10 @@ pub(crate) struct Screen {
     #[arg(long, value_name = "F1")]
     min_f1: Option<f64>,
 
-    /// Screen only every N-th row, beginning with row I, as a shard for --merge
+    /// Screen only every N-th row, beginning with row I, as a shard for --merge; `auto` or `auto/N`
+    /// takes I from the array job this runs in (Slurm, PBS, HyperQueue, Kubernetes)
     #[arg(long, value_name = "I/N", requires = "output")]
-    shard: Option<Part>,
+    shard: Option<PartChoice>,
 
     /// Merge shards into the ranked table
     #[arg(long, value_name = "SHARD", num_args = 1.., conflicts_with_all = ["data", "shard"])]
@@ -114,7 +115,9 @@ Examples:
   xrdmatch screen runs/paper --data ulbs.csv.gz --prior estimate --abstain -o ranked.parquet
   In four parts, on four machines:
     xrdmatch screen runs/paper --data big.parquet --shard 1/4 -o part1.shard
-    xrdmatch screen runs/paper --merge part*.shard -o ranked.parquet";
+    xrdmatch screen runs/paper --merge part*.shard -o ranked.parquet
+  The same as a Slurm array (--array=1-4):
+    xrdmatch screen runs/paper --data big.parquet --shard auto -o part$SLURM_ARRAY_TASK_ID.shard";
 
 #[derive(Clone, Copy, ValueEnum)]
 enum CalibrationName {
@@ -172,6 +175,7 @@ struct Screened<'a> {
 
 impl Screen {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        let shard = self.shard.map(part_here).transpose()?;
         let selection = Selection {
             experiments: self.experiments.as_ref().map(|list| list.0.clone()),
             min_f1: self.min_f1,
@@ -194,11 +198,11 @@ impl Screen {
         let (members, shards) = if self.merge.is_empty() {
             let data = self.data.as_deref().ok_or_else(|| Failure::usage("no --data was given"))?;
             let mut screener = self.screener(members, &selection)?;
-            let part = self.shard.unwrap_or(Part::WHOLE);
+            let part = shard.unwrap_or(Part::WHOLE);
             // Without a table to write, what lies between goes where temporary files go.
             let beside = std::env::temp_dir().join("screening");
             let output = self.output.as_deref().unwrap_or(&beside);
-            let kept = self.shard.is_some();
+            let kept = shard.is_some();
             let mut going = |done| counter.going(done, &stop);
             let ended = screener.score(data, part, output, kept, &mut going)?;
             let time = text::duration(counter.finish());

@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
 use diffraction::Grid;
+use xrdmatch::claim;
 use xrdmatch::config::Config;
 use xrdmatch::dataset::{Dataset, DatasetError, Labels};
 use xrdmatch::demo::{DemoTables, write_tables};
+use xrdmatch::part::{Part, PartChoice};
 use xrdmatch::plan;
 use xrdmatch::pretrain::PretrainEpoch;
-use xrdmatch::run::{Manifest, Outcome, Run, RunSummary, Workers, run_experiments};
+use xrdmatch::run::{Manifest, Outcome, Pretraining, Run, RunSummary, Workers, run_experiments};
 use xrdmatch::split::SplitFile;
 use xrdmatch::train::{Data, TrainError, predicted_bytes};
 use xrdmatch::yardstick::{Yardstick, of_run};
@@ -19,7 +21,7 @@ use xrdmatch::yardstick::{Yardstick, of_run};
 use super::algorithms::names;
 use super::baseline::SplitName;
 use super::config::Settings;
-use super::print_json;
+use super::{part_here, print_json};
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
@@ -50,6 +52,11 @@ pub(crate) struct Train {
     /// Which experiments: `7`, `0..100`, `3,7,40..50` [default: 0; 0..10 for --demo]
     #[arg(long, value_name = "LIST")]
     experiments: Option<Experiments>,
+
+    /// Only the I-th of N parts of these experiments; `auto` or `auto/N` takes I from the array job this
+    /// runs in (Slurm, PBS, HyperQueue, Kubernetes)
+    #[arg(long, value_name = "I/N")]
+    shard: Option<PartChoice>,
 
     /// Directory of the run [default: runs/PRESET, or runs/demo]
     #[arg(long, value_name = "DIR")]
@@ -103,6 +110,12 @@ pub(crate) struct Train {
     #[arg(long, value_name = "DIR")]
     tensorboard: Option<PathBuf>,
 
+    /// After how many seconds without a sign of life from this process others may take over its
+    /// experiments, where they cannot see whether it lives
+    #[arg(long, value_name = "N", default_value_t = claim::SECONDS, hide_short_help = true,
+          value_parser = clap::value_parser!(u32).range(1..=86_400))]
+    claim_seconds: u32,
+
     #[command(flatten)]
     settings: Settings,
 
@@ -130,6 +143,9 @@ Examples:
         --splits paper_splits.json --experiments 85 --epochs 10
   A hundred experiments, two at a time:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..100 --jobs 2
+  The second quarter of them, on another machine that shares the directory; without --shard, machines
+  take experiments as they come:
+    xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --experiments 0..100 --shard 2/4
   No near-twin of a training row among the evaluation rows:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --split grouped
   Curves in TensorBoard too (`tensorboard --logdir curves`):
@@ -157,10 +173,43 @@ enum PrecisionName {
 }
 
 impl Train {
+    /// Refuses what an array job cannot do, or cannot be begun with; gives the run's directory.
+    pub(super) fn check_for_array(&self) -> Result<PathBuf, Failure> {
+        if self.experiments.is_some() || self.shard.is_some() {
+            return Err(Failure::usage("the array says which experiments each task trains")
+                .hint("give --experiments before the `--`, and leave --shard out"));
+        }
+        let (_, preset) = self.configuration()?;
+        let files = [&self.labeled, &self.unlabeled, &self.splits];
+        if let Some(absent) = files.into_iter().flatten().find(|path| !path.exists()) {
+            return Err(Failure::data(format!("there is no file {}", absent.display())));
+        }
+        Ok(self.directory(&preset))
+    }
+
+    /// Some words of this command without `--run`.
+    pub(super) fn without_run(&self, words: &[String]) -> Vec<String> {
+        let mut kept = Vec::new();
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if word == "--run" {
+                words.next();
+            } else if !word.starts_with("--run=") {
+                kept.push(word.clone());
+            }
+        }
+        kept
+    }
+
+    fn directory(&self, preset: &str) -> PathBuf {
+        let name = if self.demo { "demo" } else { preset };
+        self.run.clone().unwrap_or_else(|| Path::new("runs").join(name))
+    }
+
     pub(crate) fn run(self) -> Result<(), Failure> {
+        let part = self.shard.map(part_here).transpose()?.unwrap_or(Part::WHOLE);
         let (config, preset) = self.configuration()?;
-        let name = if self.demo { "demo".to_owned() } else { preset };
-        let directory = self.run.clone().unwrap_or_else(|| Path::new("runs").join(name));
+        let directory = self.directory(&preset);
         let data = self.read_data(&config, &directory)?;
         let points = data.labeled.grid().points();
         config.validate(points)?;
@@ -173,12 +222,18 @@ impl Train {
             None if self.demo => (0..10).collect(),
             None => vec![0],
         };
-        let experiments = plan::splits(&config, &data.labeled, splits.as_ref(), &asked)?;
+        let mine = part.take(asked.clone());
+        if mine.is_empty() {
+            let all = asked.len();
+            self.say(&format!("nothing to do: of {all} experiments none is left for part {part}"));
+            return Ok(());
+        }
+        let experiments = plan::splits(&config, &data.labeled, splits.as_ref(), &mine)?;
         let workers = self.workers(&config, data.labeled.grid(), experiments.len())?;
 
         let manifest =
             Manifest::new(config, &data.labeled, data.unlabeled.as_ref(), splits.as_ref());
-        let run = Run::create(&directory, manifest)?;
+        let run = Run::create(&directory, manifest)?.claimed_for(self.claim_seconds);
         self.say(&format!(
             "{} experiment{} into {}, {} side by side with {} thread{} each",
             experiments.len(),
@@ -212,7 +267,12 @@ impl Train {
 
         let summary = run.summary()?;
         let interrupted = stop.load(Ordering::Relaxed);
-        let baselines = if interrupted { None } else { self.baselines(&run, &data) };
+        // Of several machines, the last one to finish computes them, once for all experiments.
+        let whole = asked
+            .iter()
+            .all(|asked| summary.experiments.iter().any(|complete| complete.experiment == *asked));
+        let due = !interrupted && (whole || part == Part::WHOLE);
+        let baselines = if due { self.baselines(&run, &data) } else { None };
         if !self.no_summary {
             self.print_summary(&summary, baselines.as_ref())?;
         }
@@ -229,12 +289,10 @@ impl Train {
             }
         }
         if let Some(error) = first_error {
-            let failure = Failure::from(error);
-            return Err(if others > 0 {
-                failure.hint(format!("{others} more experiments failed"))
-            } else {
-                failure
-            });
+            if others > 0 {
+                eprintln!("{others} more experiments failed");
+            }
+            return Err(error.into());
         }
         if stop.load(Ordering::Relaxed) {
             return Err(Failure::interrupted(
@@ -399,14 +457,24 @@ impl Train {
         let settings = &run.manifest().config.pretrain;
         let every = settings.epochs.div_ceil(REPORTS);
         let threads = workers.jobs * workers.threads;
-        Ok(run.prepare_encoder(data, threads, &mut |PretrainEpoch { encoder, epoch, loss }| {
-            if epoch.is_multiple_of(every) || epoch == settings.epochs {
-                self.say(&format!(
-                    "pretraining encoder {} of {}: epoch {epoch} of {}, loss {loss:.3}",
-                    encoder + 1,
-                    settings.encoders,
-                    settings.epochs
-                ));
+        let mut waiting = false;
+        Ok(run.prepare_encoder(data, threads, &mut |happening| {
+            match happening {
+                Pretraining::Epoch(PretrainEpoch { encoder, epoch, loss }) => {
+                    if epoch.is_multiple_of(every) || epoch == settings.epochs {
+                        self.say(&format!(
+                            "pretraining encoder {} of {}: epoch {epoch} of {}, loss {loss:.3}",
+                            encoder + 1,
+                            settings.encoders,
+                            settings.epochs
+                        ));
+                    }
+                }
+                Pretraining::Waits(holder) => {
+                    if !std::mem::replace(&mut waiting, true) {
+                        self.say(&format!("the encoders are being made by {holder}; waiting"));
+                    }
+                }
             }
             !stop.load(Ordering::Relaxed)
         })?)

@@ -226,26 +226,6 @@ fn a_directory_that_holds_something_else_is_left_alone() {
 }
 
 #[test]
-fn two_processes_cannot_write_to_one_run() {
-    let fixture = Fixture::new();
-    let mut first = fixture
-        .command(&fixture.train("r", &["--epochs", "100000"]))
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::null())
-        .spawn()
-        .expect("the binary starts");
-    while !fixture.path("r/exp_000/log.txt").exists() {
-        std::thread::sleep(std::time::Duration::from_millis(5));
-    }
-    let text = fixture.fails(3, &fixture.train("r", &["--epochs", "100000"]));
-    assert!(text.contains("another process"), "{text}");
-    // Reading is allowed meanwhile.
-    fixture.ok(&["runs", "r"]);
-    first.kill().expect("killed");
-    first.wait().expect("waited for");
-}
-
-#[test]
 fn what_cannot_fit_into_memory_is_refused_before_the_first_step() {
     let fixture = Fixture::new();
     let text = fixture.fails(3, &fixture.train("r", &["--set", "batch.unlabeled=100000000"]));

@@ -74,7 +74,8 @@ fn screen(fixture: &Fixture) {
 /// What `xrdmatch screen` says of a file, by the library's own way from a file to a table.
 pub(crate) fn screened(run: &Path, data: &Path) -> Vec<xrdmatch::screen::Ranked> {
     use xrdmatch::members::{Members, Selection};
-    use xrdmatch::screen::{Ended, Part, RankSettings, ScreenSettings, Screener, rank};
+    use xrdmatch::part::Part;
+    use xrdmatch::screen::{Ended, RankSettings, ScreenSettings, Screener, rank};
     let members = Members::open(&[run.to_owned()], &Selection::default(), None).expect("members");
     let seed = members.config().seed.0;
     let mut screener =

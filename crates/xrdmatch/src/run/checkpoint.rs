@@ -158,8 +158,8 @@ impl Checkpoints {
         Ok((None, damaged))
     }
 
-    /// Reads one checkpoint after checking it against its checksums.
-    pub(super) fn read(&self, step: u64) -> Result<Checkpoint, RunError> {
+    /// Checks a checkpoint against its checksums.
+    pub(super) fn verify(&self, step: u64) -> Result<(), RunError> {
         let directory = self.path(step);
         let stored: BTreeMap<String, String> = json::read_json(&directory.join("DONE"))?;
         for (name, found) in digests(&directory)? {
@@ -172,6 +172,13 @@ impl Checkpoints {
             let reason = "it is missing".to_owned();
             return Err(RunError::Damaged { path: directory.join(name), reason });
         }
+        Ok(())
+    }
+
+    /// Reads one checkpoint after checking it against its checksums.
+    pub(super) fn read(&self, step: u64) -> Result<Checkpoint, RunError> {
+        self.verify(step)?;
+        let directory = self.path(step);
         let Place { progress, records } = json::read_json(&directory.join("state.json"))?;
         let read = |name: &str| tensors::read_tensors(&directory.join(name));
         let average = directory.join(FILES[1]);

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::claim::ClaimError;
 use crate::metrics::MetricsError;
 use crate::pretrain::PretrainError;
 use crate::split::{SplitError, SplitFileError};
@@ -32,11 +33,49 @@ pub enum RunError {
         /// The directory.
         directory: PathBuf,
     },
-    /// Another process writes to the run.
-    #[error("another process is writing to {directory}")]
-    Locked {
-        /// The directory.
+    /// Something that this process was making is now made by another.
+    #[error("{what}: {source}")]
+    Lost {
+        /// What was being made.
+        what: String,
+        /// How that is known.
+        source: ClaimError,
+    },
+    /// Another process is making the encoder.
+    #[error("another process is making the encoder of {directory}")]
+    Busy {
+        /// The run.
         directory: PathBuf,
+    },
+    /// Two runs have different encoders.
+    #[error(
+        "the encoders of {first} and {second} differ, so that their experiments are not of one run"
+    )]
+    OtherEncoder {
+        /// One run.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// Two runs have different results of one experiment.
+    #[error("experiment {experiment} of {first} and of {second} differ: {what}")]
+    OtherResult {
+        /// The experiment.
+        experiment: u32,
+        /// One run.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+        /// What differs first.
+        what: String,
+    },
+    /// The run that others are merged into has begun an experiment of its own.
+    #[error("{directory} has begun experiment {experiment} and not completed it")]
+    BegunHere {
+        /// The run.
+        directory: PathBuf,
+        /// The experiment.
+        experiment: u32,
     },
     /// A record that is not what it should be.
     #[error("{path} is damaged: {reason}")]
@@ -129,6 +168,14 @@ pub enum RunError {
 }
 
 impl RunError {
+    /// For `map_err`: a claim on `what` that could not be had or was lost.
+    pub(super) fn claim(what: impl FnOnce() -> String) -> impl FnOnce(ClaimError) -> Self {
+        move |error| match error {
+            ClaimError::Io { action, path, source } => Self::Io { action, path, source },
+            source => Self::Lost { what: what(), source },
+        }
+    }
+
     /// For `map_err`: the action and the file of a failed operation.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();

@@ -1,16 +1,18 @@
 //! One experiment from disk to disk: takes up the last checkpoint, trains, keeps records.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use super::checkpoint::{Checkpoint, Checkpoints, Records};
 use super::log::log_entry;
 use super::record::{ExperimentResult, OptimisticResult, Record};
 use super::{Run, RunError, json};
-use crate::disk::write_atomically;
+use crate::claim::{self, Attempt, Claim, Holder, Place, Sightings};
+use crate::disk::{temporary_beside, write_atomically};
 use crate::metrics::Evaluation;
 use crate::split::Split;
 use crate::train::{Continue, Data, EpochSummary, Event, TrainError, Trainer};
@@ -39,31 +41,59 @@ pub(super) enum Told<'a> {
     Evaluated(&'a Option<Evaluation>),
 }
 
-/// Trains one experiment to its end, or until `stop`.
-///
-/// # Errors
-/// If training fails or the run's records cannot be read or written.
-pub fn run_experiment(
-    run: &Run,
-    data: &Data,
-    split: &Split,
-    experiment: u32,
-    stop: &AtomicBool,
-) -> Result<Outcome, RunError> {
-    run_observed(run, data, split, experiment, stop, &mut |_| {})
+/// What came of turning to an experiment.
+pub(super) enum Turned {
+    /// It ended, one way or another.
+    Ended(Box<Outcome>),
+    /// Another process is making it.
+    Busy(Holder),
 }
 
+/// Trains one experiment to its end, or until `stop`, if no other process is at it.
 pub(super) fn run_observed(
     run: &Run,
     data: &Data,
     split: &Split,
     experiment: u32,
     stop: &AtomicBool,
+    sightings: &Mutex<Sightings>,
+    observe: &mut dyn FnMut(Told<'_>),
+) -> Result<Turned, RunError> {
+    if let Some(result) = run.result(experiment)? {
+        return Ok(Turned::Ended(Box::new(Outcome::AlreadyDone(result))));
+    }
+    let directory = run.experiment_directory(experiment);
+    std::fs::create_dir_all(&directory).map_err(RunError::io("create", &directory))?;
+    let attempt = {
+        let mut sightings = sightings.lock().unwrap_or_else(PoisonError::into_inner);
+        claim::attempt(
+            &Place::new(&directory, super::EXPERIMENT_CLAIM),
+            run.claim_seconds,
+            &mut sightings,
+        )
+    };
+    let claim = match attempt.map_err(RunError::claim(|| format!("experiment {experiment}")))? {
+        Attempt::Held(claim) => claim,
+        Attempt::Busy(holder) => return Ok(Turned::Busy(holder)),
+    };
+    // Another process may have completed it before this one could claim it.
+    if let Some(result) = run.result(experiment)? {
+        return Ok(Turned::Ended(Box::new(Outcome::AlreadyDone(result))));
+    }
+    make(run, data, split, experiment, stop, &claim, observe)
+        .map(|outcome| Turned::Ended(Box::new(outcome)))
+}
+
+/// Trains an experiment that this process has claimed.
+fn make(
+    run: &Run,
+    data: &Data,
+    split: &Split,
+    experiment: u32,
+    stop: &AtomicBool,
+    claim: &Claim,
     observe: &mut dyn FnMut(Told<'_>),
 ) -> Result<Outcome, RunError> {
-    if let Some(result) = run.result(experiment)? {
-        return Ok(Outcome::AlreadyDone(result));
-    }
     run.keep_split(experiment, split, data)?;
     let failed = |source: TrainError| RunError::Train { experiment, source };
     let config = &run.manifest.config;
@@ -90,6 +120,7 @@ pub(super) fn run_observed(
         saved: found.as_ref().map(|checkpoint| checkpoint.state.progress.step),
         split,
         experiment,
+        claim,
     };
     drop(found);
     let step = trainer.progress().step;
@@ -127,6 +158,7 @@ pub(super) fn run_observed(
     let mut text = Vec::new();
     let path = directory.join("predictions.csv");
     predictions.write_csv(&mut text).map_err(RunError::io("write", &path))?;
+    keeper.confirm()?;
     write_atomically(&path, &text).map_err(RunError::io("write", &path))?;
     keeper.events.record(&Record::Finished { time: now(), step })?;
     json::write_json(&directory.join("result.json"), &result)?;
@@ -143,9 +175,15 @@ struct Keeper<'a> {
     saved: Option<u64>,
     split: &'a Split,
     experiment: u32,
+    claim: &'a Claim,
 }
 
 impl Keeper<'_> {
+    /// Makes sure that the experiment is still this process's to write to.
+    fn confirm(&self) -> Result<(), RunError> {
+        self.claim.confirm().map_err(RunError::claim(|| format!("experiment {}", self.experiment)))
+    }
+
     /// Evaluates an epoch and writes it down; says whether it is the best and worth keeping.
     fn epoch(
         &mut self,
@@ -172,6 +210,7 @@ impl Keeper<'_> {
                 ));
             }
         }
+        self.confirm()?;
         self.log.append(text.as_bytes())?;
         self.events.record(&Record::Epoch {
             time: now(),
@@ -189,6 +228,7 @@ impl Keeper<'_> {
         let (step, best) = (state.progress.step, state.progress.best);
         let records =
             Records { log: self.log.sync()?, events: self.events.sync()?, seconds: self.seconds() };
+        self.confirm()?;
         self.checkpoints.write(&Checkpoint { state, records })?;
         self.saved = Some(step);
         self.checkpoints.retain(step, best.map(|best| best.step))
@@ -235,16 +275,22 @@ struct Appending {
 
 impl Records {
     /// Opens a record to append, cut back to a known length: what came later will come again.
+    ///
+    /// The record becomes a new file under the old name. A process that was thought dead and wakes
+    /// up appends to the old one, which nobody sees.
     fn reopen(path: &Path, length: u64) -> Result<Appending, RunError> {
-        let mut file = OpenOptions::new()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(path)
-            .map_err(RunError::io("open", path))?;
-        let found = file.metadata().map_err(RunError::io("look at", path))?.len();
-        file.set_len(found.min(length)).map_err(RunError::io("cut back", path))?;
-        file.seek(SeekFrom::End(0)).map_err(RunError::io("append to", path))?;
+        let mut kept = temporary_beside(path).map_err(RunError::io("write", path))?;
+        match File::open(path) {
+            Ok(file) => {
+                std::io::copy(&mut file.take(length), &mut kept)
+                    .map_err(RunError::io("cut back", path))?;
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(RunError::io("open", path)(error)),
+        }
+        kept.as_file().sync_all().map_err(RunError::io("sync", path))?;
+        let file = kept.persist(path).map_err(|refused| refused.error);
+        let file = file.map_err(RunError::io("write", path))?;
         Ok(Appending { file, path: path.to_owned() })
     }
 }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{RunError, json};
 use crate::config::Config;
 use crate::dataset::Dataset;
+use crate::disk::write_if_absent;
 use crate::split::SplitFile;
 
 /// The newest format of run directories that this program knows.
@@ -76,8 +77,9 @@ impl Manifest {
         }
     }
 
-    pub(super) fn write(&self, path: &Path) -> Result<(), RunError> {
-        json::write_json(path, self)
+    /// Writes the manifest where there is none yet; says whether that was so.
+    pub(super) fn write_if_absent(&self, path: &Path) -> Result<bool, RunError> {
+        write_if_absent(path, &json::text(path, self)?).map_err(RunError::io("write", path))
     }
 
     pub(super) fn read(path: &Path) -> Result<Self, RunError> {

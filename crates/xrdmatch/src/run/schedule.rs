@@ -1,10 +1,13 @@
 //! Several experiments side by side, each independent of the others.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use super::experiment::{Outcome, Told, run_observed};
+use super::encoder::LOOK_AGAIN;
+use super::experiment::{Outcome, Told, Turned, run_observed};
 use super::{Run, RunError};
+use crate::claim::{Holder, Sightings};
 use crate::metrics::Evaluation;
 use crate::split::Split;
 use crate::train::{Data, EpochSummary, Event, StepReport};
@@ -59,6 +62,9 @@ pub enum Happening<'a> {
     Epoch(&'a EpochSummary),
     /// The epoch was evaluated; `None` without evaluation rows.
     Evaluated(&'a Option<Evaluation>),
+    /// Another process makes the experiment, there is nothing else to do, and so this one waits
+    /// until the experiment is complete or the other process is dead.
+    Waits(&'a Holder),
     /// The experiment ended.
     Ends(&'a Result<Outcome, RunError>),
 }
@@ -67,7 +73,8 @@ pub enum Happening<'a> {
 pub type Outcomes = Vec<(u32, Result<Outcome, RunError>)>;
 
 /// Runs experiments, `workers.jobs` at a time. A failure ends its own experiment only; the results
-/// come in the order of `experiments`. Experiments not begun before `stop` are left out.
+/// come in the order of `experiments`. Experiments not begun before `stop` are left out. What other
+/// processes make is come back to at the end.
 ///
 /// # Errors
 /// If the threads cannot be started.
@@ -84,43 +91,78 @@ pub fn run_experiments(
         let pool = rayon::ThreadPoolBuilder::new().num_threads(workers.threads).build();
         pools.push(pool.map_err(|error| RunError::Threads { reason: error.to_string() })?);
     }
-    let next = AtomicUsize::new(0);
+    let queue = Mutex::new(Queue::of(experiments.len()));
+    let queue = || queue.lock().unwrap_or_else(PoisonError::into_inner);
+    let sightings = Mutex::new(Sightings::default());
     let results = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
         for pool in &pools {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
-                    let place = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((experiment, split)) = experiments.get(place) else { break };
-                    let outcome = pool.install(|| {
-                        run_observed(run, data, split, *experiment, stop, &mut |told| match told {
-                            Told::Begins { step, passed_over } => {
-                                observe(*experiment, Happening::Begins { step, passed_over });
-                            }
-                            Told::Event(Event::Step { step, report }) => {
-                                observe(*experiment, Happening::Step { step: *step, report });
-                            }
-                            Told::Event(Event::Epoch(summary)) => {
-                                observe(*experiment, Happening::Epoch(summary));
-                            }
-                            Told::Evaluated(evaluation) => {
-                                observe(*experiment, Happening::Evaluated(evaluation));
-                            }
-                        })
+                    let Some(turn) = queue().next() else { break };
+                    let (experiment, split) = &experiments[turn.place];
+                    let observe = |happening: Happening<'_>| observe(*experiment, happening);
+                    let told = &mut |told: Told<'_>| match told {
+                        Told::Begins { step, passed_over } => {
+                            observe(Happening::Begins { step, passed_over });
+                        }
+                        Told::Event(Event::Step { step, report }) => {
+                            observe(Happening::Step { step: *step, report });
+                        }
+                        Told::Event(Event::Epoch(summary)) => observe(Happening::Epoch(summary)),
+                        Told::Evaluated(evaluation) => observe(Happening::Evaluated(evaluation)),
+                    };
+                    let turned = pool.install(|| {
+                        run_observed(run, data, split, *experiment, stop, &sightings, told)
                     });
-                    observe(*experiment, Happening::Ends(&outcome));
-                    results.lock().unwrap_or_else(std::sync::PoisonError::into_inner).push((
-                        place,
-                        *experiment,
-                        outcome,
-                    ));
+                    let outcome = match turned {
+                        Ok(Turned::Ended(outcome)) => Ok(*outcome),
+                        Ok(Turned::Busy(holder)) => {
+                            if turn.times == 1 {
+                                observe(Happening::Waits(&holder));
+                            }
+                            queue().later.push_back(Turn { times: turn.times + 1, ..turn });
+                            if turn.times > 0 {
+                                std::thread::sleep(LOOK_AGAIN);
+                            }
+                            continue;
+                        }
+                        Err(error) => Err(error),
+                    };
+                    observe(Happening::Ends(&outcome));
+                    let mut results = results.lock().unwrap_or_else(PoisonError::into_inner);
+                    results.push((turn.place, *experiment, outcome));
                 }
             });
         }
     });
-    let mut results = results.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
     results.sort_by_key(|(place, ..)| *place);
     Ok(results.into_iter().map(|(_, experiment, outcome)| (experiment, outcome)).collect())
+}
+
+/// Whose turn it is: first everything once, in order, then what others were making.
+struct Queue {
+    fresh: std::ops::Range<usize>,
+    later: VecDeque<Turn>,
+}
+
+/// An experiment, by its place in the list, and how often it was turned to in vain.
+#[derive(Debug, Clone, Copy)]
+struct Turn {
+    place: usize,
+    times: u32,
+}
+
+impl Queue {
+    fn of(experiments: usize) -> Self {
+        Self { fresh: 0..experiments, later: VecDeque::new() }
+    }
+
+    fn next(&mut self) -> Option<Turn> {
+        let fresh = self.fresh.next().map(|place| Turn { place, times: 0 });
+        fresh.or_else(|| self.later.pop_front())
+    }
 }
 
 #[cfg(test)]

@@ -12,9 +12,16 @@ use crate::disk::write_atomically;
 /// # Errors
 /// If the file cannot be written.
 pub(super) fn write_tensors(path: &Path, tensors: &Tensors) -> Result<(), RunError> {
-    let bytes = exchange::safetensors::write(tensors)
-        .map_err(|error| RunError::Damaged { path: path.to_owned(), reason: error.to_string() })?;
-    write_atomically(path, &bytes).map_err(RunError::io("write", path))
+    write_atomically(path, &bytes(path, tensors)?).map_err(RunError::io("write", path))
+}
+
+/// The bytes of a safetensors file that is to be `path`.
+///
+/// # Errors
+/// If the tensors make no such file.
+pub(super) fn bytes(path: &Path, tensors: &Tensors) -> Result<Vec<u8>, RunError> {
+    exchange::safetensors::write(tensors)
+        .map_err(|error| RunError::Damaged { path: path.to_owned(), reason: error.to_string() })
 }
 
 /// Reads a safetensors file.

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Part;
 use crate::calibrate::CalibrateError;
 use crate::dataset::DatasetError;
 use crate::fingerprint::FingerprintError;
 use crate::members::MembersError;
 use crate::metrics::MetricsError;
 use crate::outlier::OutlierError;
+use crate::part::Part;
 use crate::predictions::PredictionsError;
 use crate::prior::PriorError;
 

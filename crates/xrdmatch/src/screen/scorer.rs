@@ -8,11 +8,12 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::shard::{Header, ShardWriter, Threshold};
-use super::{Part, Scored, ScreenError, Shard};
+use super::{Scored, ScreenError, Shard};
 use crate::dataset::{self, Chunks, Dataset, Labels, Prepared};
 use crate::fingerprint::{Blur, Fingerprints, SparsePattern, dot};
 use crate::members::{Members, PIECE};
 use crate::outlier::{Detector, Evidence, OutlierSettings, Rows};
+use crate::part::Part;
 use crate::predictions::{POSITIVE_CLASS, most_probable, softmax};
 
 /// Rows of a block.

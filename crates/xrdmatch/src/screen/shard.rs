@@ -10,18 +10,17 @@
 //! All lines are JSON. The file appears whole or not at all.
 
 use std::cell::RefCell;
-use std::fmt;
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use tempfile::NamedTempFile;
 
 use super::{Scored, ScreenError};
 use crate::disk::{persist, temporary_beside};
+use crate::part::Part;
 
 const FORMAT: u32 = 1;
 /// Bytes of the last line, its end included.
@@ -30,47 +29,6 @@ const LAST_LINE: u64 = 21;
 const READ_AT_ONCE: usize = 16 << 10;
 /// The longest line that is believed.
 const LONGEST_LINE: u64 = 64 << 20;
-
-/// Part `number` of `of`, counted from 1: every row whose place, from 0, leaves the remainder
-/// `number − 1` when divided by `of`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Part {
-    /// Which.
-    pub number: u32,
-    /// Of how many.
-    pub of: u32,
-}
-
-impl Part {
-    /// The whole.
-    pub const WHOLE: Self = Self { number: 1, of: 1 };
-
-    /// A part; `None` where there is no such.
-    #[must_use]
-    pub fn new(number: u32, of: u32) -> Option<Self> {
-        (number >= 1 && number <= of).then_some(Self { number, of })
-    }
-}
-
-impl FromStr for Part {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let numbers = text
-            .split_once('/')
-            .and_then(|(number, of)| Some((number.trim().parse().ok()?, of.trim().parse().ok()?)));
-        let (number, of) = numbers.ok_or_else(|| format!("`{text}` is no part such as 2/8"))?;
-        Self::new(number, of).ok_or_else(|| {
-            format!("there is no part {number} of {of}; parts go from 1/{of} to {of}/{of}")
-        })
-    }
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.number, self.of)
-    }
-}
 
 /// What all shards of one screening have in common, and which this is.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
