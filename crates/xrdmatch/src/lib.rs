@@ -4,6 +4,7 @@
 //! The modules stand in the order in which data flows; each sees only those before it (the table
 //! in ARCHITECTURE.md, kept true by `tests/layers.rs`).
 
+pub mod causes;
 pub mod disk;
 pub mod fetch;
 pub mod seed;
@@ -50,6 +51,8 @@ pub mod train;
 pub mod run;
 
 pub mod predict;
+
+pub mod fit;
 
 pub mod evaluate;
 pub mod export;
