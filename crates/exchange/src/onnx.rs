@@ -2,8 +2,9 @@
 //!
 //! The graph is written from the [`Architecture`] and its weights, layer by layer, in operator set 17.
 //! Input `patterns` is (batch, points) in f32; outputs are `logits` and `probabilities`, (batch,
-//! classes). It is the network as it answers: running statistics, no dropout. Optionally the
-//! preparation of patterns stands before it ([`Preparation`]), so that raw intensities go in.
+//! classes). It is the network as it answers: running statistics, no dropout. Before it stands what it
+//! sees patterns through ([`Bins`], [`Encoder`]), and optionally the preparation of patterns
+//! ([`Preparation`]), so that raw intensities go in.
 //!
 //! Format: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>, encoded by `message`.
 
@@ -20,6 +21,59 @@ const BATCH_NORM_EPSILON: f32 = 1e-5;
 pub struct Preparation {
     /// After scaling to \[0, 1\], values below this become 0.
     pub cut: f32,
+}
+
+/// Points of a pattern gathered into bins, before the network.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bins {
+    /// What each point adds to each bin, (points, bins); without it every point is a bin.
+    pub profile: Option<Tensor>,
+    /// Whether the root is taken of every bin.
+    pub square_root: bool,
+    /// What the bins of a pattern are divided by.
+    pub unit: Unit,
+}
+
+/// What a pattern's bins are divided by, unless it is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// The largest of them.
+    Largest,
+    /// The root of their mean square.
+    RootMeanSquare,
+}
+
+/// A network whose last layer is left out; what enters it, less `mean` and times `scale`, is its share
+/// of what the classifier sees.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Encoder {
+    /// All layers, the last one too.
+    pub architecture: Architecture,
+    /// The weights, without those of the last layer or with them.
+    pub weights: Tensors,
+    /// A number per feature.
+    pub mean: Tensor,
+    /// One for all.
+    pub scale: f32,
+}
+
+/// All that a graph is written from.
+#[derive(Debug, Clone, Copy)]
+pub struct Model<'a> {
+    /// Points of a pattern.
+    pub points: usize,
+    /// What is done to raw intensities, where the graph takes such.
+    pub preparation: Option<Preparation>,
+    /// What the pattern is turned into, if anything.
+    pub bins: Option<&'a Bins>,
+    /// What the classifier sees that through, side by side; none for itself.
+    pub encoders: &'a [Encoder],
+    /// The classifier.
+    pub architecture: &'a Architecture,
+    /// Its weights, named as [`convnet`] names them.
+    pub weights: &'a Tensors,
+    /// Kept in the file as text.
+    pub metadata: &'a [(&'a str, &'a str)],
 }
 
 /// Why a network cannot be written as a graph.
@@ -44,31 +98,37 @@ pub enum OnnxError {
 
 /// The bytes of an ONNX file.
 ///
-/// `weights` are named as [`convnet`] names them; `metadata` is kept in the file as text.
-///
 /// # Errors
 /// If architecture, points and weights do not fit each other, or the file would exceed 2 GiB.
-pub fn write(
-    architecture: &Architecture,
-    points: usize,
-    weights: &Tensors,
-    preparation: Option<Preparation>,
-    metadata: &[(&str, &str)],
-) -> Result<Vec<u8>, OnnxError> {
-    let bytes = weights.values().map(|tensor| 4 * tensor.data.len()).sum();
+pub fn write(model: &Model<'_>) -> Result<Vec<u8>, OnnxError> {
+    let &Model { points, preparation, bins, encoders, architecture, weights, metadata } = model;
+    let size =
+        |tensors: &Tensors| -> usize { tensors.values().map(|tensor| 4 * tensor.data.len()).sum() };
+    let profile = bins.and_then(|bins| bins.profile.as_ref());
+    let bytes = size(weights)
+        + encoders.iter().map(|encoder| size(&encoder.weights)).sum::<usize>()
+        + profile.map_or(0, |profile| 4 * profile.data.len());
     if bytes > 2_000_000_000 {
         return Err(OnnxError::TooLarge { bytes });
     }
-    architecture.shapes(points)?;
+    let mut width = profile.map_or(points, |profile| profile.shape[1]);
+    for encoder in encoders {
+        encoder.architecture.shapes(width)?;
+    }
+    if !encoders.is_empty() {
+        width = encoders.iter().map(|encoder| encoder.mean.data.len()).sum();
+    }
+    architecture.shapes(width)?;
     let mut graph = Graph::new("patterns");
     if let Some(preparation) = preparation {
         graph.prepare(preparation, points);
     }
+    if let Some(bins) = bins {
+        graph.bins(bins);
+    }
     graph.tensor_i64("channel_axis", &[1]);
-    graph.node("Unsqueeze", &["channel_axis"], &[]);
-    graph.layers("feature", &architecture.features, weights)?;
-    graph.node("Flatten", &[], &[Attribute::Int("axis", 1)]);
-    graph.layers("classifer", &architecture.classifier, weights)?;
+    graph.encoders(encoders)?;
+    graph.network("", architecture, weights)?;
     Ok(graph.finish(points, architecture.classes(), metadata))
 }
 
@@ -154,16 +214,39 @@ impl Graph {
     }
 
     /// Stores a constant of the weights and says its name.
-    fn weight(&mut self, weights: &Tensors, name: String) -> Result<String, OnnxError> {
-        let Some(tensor) = weights.get(&name) else { return Err(OnnxError::Missing { name }) };
-        self.tensor(&name, tensor);
-        Ok(name)
+    fn weight(&mut self, weights: &Tensors, prefix: &str, name: &str) -> Result<String, OnnxError> {
+        let stored = format!("{prefix}{name}");
+        let Some(tensor) = weights.get(name) else {
+            return Err(OnnxError::Missing { name: stored });
+        };
+        self.tensor(&stored, tensor);
+        Ok(stored)
     }
 
-    fn layers(&mut self, part: &str, layers: &[Layer], weights: &Tensors) -> Result<(), OnnxError> {
+    /// All layers on `current`; the names of constants begin with `prefix`.
+    fn network(
+        &mut self,
+        prefix: &str,
+        architecture: &Architecture,
+        weights: &Tensors,
+    ) -> Result<(), OnnxError> {
+        self.node("Unsqueeze", &["channel_axis"], &[]);
+        self.layers(prefix, "feature", &architecture.features, weights)?;
+        self.node("Flatten", &[], &[Attribute::Int("axis", 1)]);
+        self.layers(prefix, "classifer", &architecture.classifier, weights)
+    }
+
+    fn layers(
+        &mut self,
+        prefix: &str,
+        part: &str,
+        layers: &[Layer],
+        weights: &Tensors,
+    ) -> Result<(), OnnxError> {
         for (position, layer) in layers.iter().enumerate() {
-            let weight =
-                |graph: &mut Self, name| graph.weight(weights, format!("{part}.{position}.{name}"));
+            let weight = |graph: &mut Self, name| {
+                graph.weight(weights, prefix, &format!("{part}.{position}.{name}"))
+            };
             match *layer {
                 Layer::Conv { kernel, stride, padding, .. } => {
                     let (w, b) = (weight(self, "weight")?, weight(self, "bias")?);
@@ -221,6 +304,59 @@ impl Graph {
         self.current = self.operation("Where", &[&below, "zero", &scaled], &[]);
         self.tensor_i64("last_point", &[0, 0, 0, 1]);
         self.node("Pad", &["last_point"], &[]);
+    }
+
+    /// Gathers points into bins and measures these by their unit.
+    fn bins(&mut self, bins: &Bins) {
+        if let Some(profile) = &bins.profile {
+            self.tensor("profile", profile);
+            self.node("MatMul", &["profile"], &[]);
+        }
+        if bins.square_root {
+            self.node("Sqrt", &[], &[]);
+        }
+        let values = self.current.clone();
+        let keep = Attribute::Int("keepdims", 1);
+        let unit = match bins.unit {
+            Unit::Largest => {
+                let axes = [Attribute::Ints("axes", &[1]), keep];
+                self.operation("ReduceMax", &[&values], &axes)
+            }
+            Unit::RootMeanSquare => {
+                let squares = self.operation("Mul", &[&values, &values], &[]);
+                let axes = [Attribute::Ints("axes", &[1]), keep];
+                let mean = self.operation("ReduceMean", &[&squares], &axes);
+                self.operation("Sqrt", &[&mean], &[])
+            }
+        };
+        // An empty pattern stays empty.
+        self.tensor("least_unit", &Tensor::scalar(f32::MIN_POSITIVE));
+        let unit = self.operation("Max", &[&unit, "least_unit"], &[]);
+        self.current = self.operation("Div", &[&values, &unit], &[]);
+    }
+
+    /// What encoders make of `current`, side by side; with none it stays.
+    fn encoders(&mut self, encoders: &[Encoder]) -> Result<(), OnnxError> {
+        let seen = self.current.clone();
+        let mut features = Vec::new();
+        for (number, encoder) in encoders.iter().enumerate() {
+            self.current.clone_from(&seen);
+            let mut architecture = encoder.architecture.clone();
+            architecture.classifier.pop();
+            let prefix = format!("encoder.{number}.");
+            self.network(&prefix, &architecture, &encoder.weights)?;
+            let (mean, scale) = (format!("{prefix}mean"), format!("{prefix}scale"));
+            self.tensor(&mean, &encoder.mean);
+            self.tensor(&scale, &Tensor::scalar(encoder.scale));
+            self.node("Sub", &[&mean], &[]);
+            self.node("Mul", &[&scale], &[]);
+            features.push(self.current.clone());
+        }
+        if !features.is_empty() {
+            let features: Vec<&str> = features.iter().map(String::as_str).collect();
+            self.current = self.operation("Concat", &features, &[Attribute::Int("axis", 1)]);
+        }
+        Ok(())
     }
 
     fn finish(mut self, points: usize, classes: usize, metadata: &[(&str, &str)]) -> Vec<u8> {

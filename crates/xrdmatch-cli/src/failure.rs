@@ -322,7 +322,6 @@ impl From<ExportError> for Failure {
             ExportError::Run(error) => error.into(),
             ExportError::Train(error) => error.into(),
             ExportError::Io { .. } => Self::of(Kind::Data, &error),
-            ExportError::Inputs { .. } => Self::of(Kind::Model, &error),
             ExportError::Read { ref source, .. } if source.is_choice() => {
                 Self::of(Kind::Usage, &error).hint("name one with --key")
             }
@@ -389,9 +388,6 @@ impl From<MembersError> for Failure {
                 "say where the file is now with --labeled or --unlabeled; its contents must be the same",
             ),
             MembersError::Grid { .. } => Some("bring the patterns onto the models' grid"),
-            MembersError::Encoded { .. } => Some(
-                "explain a run whose networks see the grid itself: train one with `--preset quick` or `paper`",
-            ),
             MembersError::NoValidation { .. } => {
                 Some("train with `--set split.validation_per_class=[4]`, or leave --min-f1 out")
             }
@@ -402,8 +398,7 @@ impl From<MembersError> for Failure {
             MembersError::Dataset(error) => error.into(),
             MembersError::Metrics(error) => error.into(),
             MembersError::NoRuns => Self::of(Kind::Usage, &error),
-            MembersError::Encoded { .. }
-            | MembersError::Weights { .. }
+            MembersError::Weights { .. }
             | MembersError::Network { .. }
             | MembersError::Replaced { .. }
             | MembersError::NotFinite { .. } => Self::of(Kind::Model, &error),

@@ -12,8 +12,8 @@ use convnet::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use inputs::Inputs;
 pub(crate) use inputs::plain_signals;
+pub use inputs::{Inputs, Sticks};
 
 /// How encoders are made.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -248,6 +248,19 @@ impl Encoder {
             }
         }
         tensors
+    }
+
+    /// The encoders one by one, for a graph of ONNX.
+    pub(crate) fn to_onnx(&self, settings: &Pretraining) -> Vec<exchange::onnx::Encoder> {
+        let own = self.mean.len() / self.networks.len();
+        let each = self.networks.iter().zip(self.mean.chunks(own)).zip(&self.scale);
+        each.map(|((network, mean), &scale)| exchange::onnx::Encoder {
+            architecture: settings.architecture(network.classes()),
+            weights: network.weights(Weights::Current),
+            mean: Tensor { shape: vec![own], data: mean.to_vec() },
+            scale,
+        })
+        .collect()
     }
 
     /// Features of a pattern.

@@ -2,36 +2,37 @@
 //!
 //! What is explained is `f = logit₀ − mean of the other logits`: with two classes the log-odds of
 //! the positive one. Two questions are asked of every member, and averaged:
-//! - *integrated gradients* (Sundararajan, Taly and Yan, ICML 2017, arXiv:1703.01365):
-//!   `A_i = x_i · ∫₀¹ ∂f/∂x_i(α·x) dα` from the empty pattern to this one, by the midpoint rule. A
-//!   peak's attribution is the sum over its points; all of them sum to `f(x) − f(0)`, and how well
-//!   they do is reported;
+//! - *attribution*: a peak's part of `f(x) − f(0)`, the change from the empty pattern. For networks
+//!   that see the grid itself by *integrated gradients* (Sundararajan, Taly and Yan, ICML 2017,
+//!   arXiv:1703.01365): `A_i = x_i · ∫₀¹ ∂f/∂x_i(α·x) dα` by the midpoint rule, summed over the points
+//!   of the peak; for all others by *Shapley values* of the peaks (`shapley`);
 //! - *occlusion*: how `f` changes when the peak is taken out.
 //!
 //! An explanation that sounds good may still be wrong. So the named peaks are taken out together, and
 //! the loss is compared with that of as many peaks drawn at random, and of the strongest ones.
 //!
 //! # Left out
-//! A pattern without its strongest peak would be scaled anew by the preparation; here it is not. Both
-//! methods speak of the models, not of the crystal: a peak may drive them for a wrong reason.
+//! A pattern without its strongest peak would be scaled anew by the preparation; here it is not, but
+//! blurred bins are, since that is part of what the models do. All methods speak of the models, not of
+//! the crystal: a peak may drive them for a wrong reason.
 
+mod attribution;
 mod error;
 mod indices;
 mod methods;
 mod peaks;
 mod sample;
+mod sets;
+mod shapley;
 
-use convnet::Matrix;
 use diffraction::simulate::Wavelength;
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::Dataset;
+use crate::dataset::{Dataset, Prepared};
 use crate::members::Members;
 use crate::statistics::Summary;
-use methods::{integrated_gradients, log_odds};
+use attribution::{Attributions, Pattern, by_gradients, by_orders};
+use sets::Sets;
 
 pub use error::ExplainError;
 pub use indices::{Planes, planes_of};
@@ -41,8 +42,10 @@ pub use sample::{find, near_names};
 /// How a prediction is explained.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ExplainSettings {
-    /// Steps of the integral.
+    /// Steps of the integral, where gradients are integrated.
     pub steps: usize,
+    /// Pairs of orders, where Shapley values are drawn; fewer for very many peaks.
+    pub pairs: usize,
     /// Peaks that are named as the reason.
     pub named: usize,
     /// Random sets of peaks that they are compared with.
@@ -55,8 +58,25 @@ pub struct ExplainSettings {
 
 impl Default for ExplainSettings {
     fn default() -> Self {
-        Self { steps: 32, named: 5, random_sets: 200, seed: 0, wavelength: Wavelength::CU_KA }
+        Self {
+            steps: 32,
+            pairs: 32,
+            named: 5,
+            random_sets: 200,
+            seed: 0,
+            wavelength: Wavelength::CU_KA,
+        }
     }
+}
+
+/// How attributions are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Method {
+    /// By integrated gradients: the networks see the grid itself.
+    IntegratedGradients,
+    /// By Shapley values of peaks: the networks see blurred bins, or encoders' features.
+    ShapleyValues,
 }
 
 /// A peak and its part in the prediction.
@@ -116,8 +136,13 @@ pub struct Explanation {
     pub spread: f64,
     /// Log-odds of an empty pattern, mean over members.
     pub baseline: f64,
+    /// How attributions were found.
+    pub method: Method,
     /// The largest miss of a member's attributions from the sum they should have.
     pub miss: f64,
+    /// The largest standard error of an attribution that comes from the draw of orders of peaks;
+    /// `None` where none are drawn.
+    pub sampling_error: Option<f64>,
     /// All peaks: those that speak for the predicted class first, most first.
     pub reasons: Vec<Reason>,
     /// Whether the named peaks matter more than others; `None` with too few peaks to draw from.
@@ -139,28 +164,17 @@ pub fn explain(
     planes: &[Planes],
 ) -> Result<Explanation, ExplainError> {
     members.check_grid(data.source(), data.grid())?;
-    members.check_sees_the_grid()?;
-    let prepared = crate::dataset::Prepared::new(data, members.config().preparation);
-    let (indices, values) = prepared.pattern(row);
+    let prepared = Prepared::new(data, members.config().preparation);
+    let pattern = Pattern::new(prepared.pattern(row), members.grid().points());
     let grid = members.grid();
-    let mut signal = vec![0.0; grid.points()];
-    for (index, value) in indices.iter().zip(values) {
-        signal[usize::from(*index)] = *value;
-    }
-    let spans = spans(&signal);
+    let (signal, spans) = (&pattern.signal, &pattern.spans);
 
-    let mut per_member = Vec::with_capacity(members.len());
-    let (mut full, mut empty, mut miss) = (Vec::new(), Vec::new(), 0.0f64);
-    for member in 0..members.len() {
-        let network = members.network(member)?;
-        let found = integrated_gradients(network, &signal, settings.steps);
-        let sum: f64 = found.attributions.iter().sum();
-        miss = miss.max((sum - (found.full - found.empty)).abs());
-        full.push(found.full);
-        empty.push(found.empty);
-        let of = |span: &Span| found.attributions[span.from..span.to].iter().sum::<f64>();
-        per_member.push(spans.iter().map(of).collect::<Vec<f64>>());
-    }
+    let Attributions { per_member, full, empty, method, miss, sampling_error } =
+        if members.sees_the_grid() {
+            by_gradients(members, &pattern, settings.steps)?
+        } else {
+            by_orders(members, &pattern, settings)?
+        };
     let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
     let log_odds_mean = mean(&full);
     let sign = if log_odds_mean >= 0.0 { 1.0 } else { -1.0 };
@@ -172,8 +186,8 @@ pub fn explain(
     let speak_for = order.iter().filter(|span| sign * attributions[**span] > 0.0).count();
     let named = settings.named.min(speak_for);
 
-    let sets = Sets::draw((&signal, &spans), &order, named, settings);
-    let effects = sets.effects(members, &signal, &spans, &full)?;
+    let sets = Sets::draw(&pattern, &order, named, settings);
+    let effects = sets.effects(members, &pattern, &full)?;
     let singles = &effects[..spans.len()];
     let check = sets.check(&effects, sign);
 
@@ -215,92 +229,10 @@ pub fn explain(
         log_odds: log_odds_mean,
         spread: Summary::of(&full).map_or(0.0, |all| all.sd),
         baseline: mean(&empty),
+        method,
         miss,
+        sampling_error,
         reasons,
         check,
     })
-}
-
-/// Sets of peaks to take out: each alone, the named ones, the strongest, and random draws.
-struct Sets {
-    sets: Vec<Vec<usize>>,
-    peaks: usize,
-    named: usize,
-    draws: usize,
-}
-
-impl Sets {
-    fn draw(
-        (signal, spans): (&[f32], &[Span]),
-        order: &[usize],
-        named: usize,
-        settings: &ExplainSettings,
-    ) -> Self {
-        let peaks = spans.len();
-        let mut sets: Vec<Vec<usize>> = (0..peaks).map(|span| vec![span]).collect();
-        // With no more peaks than are named there is nothing to compare with.
-        let draws = if named > 0 && peaks > named { settings.random_sets } else { 0 };
-        if draws > 0 {
-            sets.push(order[..named].to_vec());
-            let mut strongest: Vec<usize> = (0..peaks).collect();
-            let height = |span: &usize| signal[spans[*span].top];
-            strongest.sort_by(|a, b| height(b).total_cmp(&height(a)));
-            sets.push(strongest[..named].to_vec());
-            let mut rng = ChaCha8Rng::seed_from_u64(settings.seed);
-            let mut all: Vec<usize> = (0..peaks).collect();
-            for _ in 0..draws {
-                all.shuffle(&mut rng);
-                sets.push(all[..named].to_vec());
-            }
-        }
-        Self { sets, peaks, named, draws }
-    }
-
-    /// By how much the log-odds fall without each set, mean over members.
-    fn effects(
-        &self,
-        members: &mut Members,
-        signal: &[f32],
-        spans: &[Span],
-        full: &[f64],
-    ) -> Result<Vec<f64>, ExplainError> {
-        let points = signal.len();
-        let mut effects = vec![0.0; self.sets.len()];
-        for (member, full) in full.iter().enumerate() {
-            let network = members.network(member)?;
-            for (piece, sets) in self.sets.chunks(64).enumerate() {
-                let mut signals = Matrix::zeros(sets.len(), points);
-                for (row, set) in sets.iter().enumerate() {
-                    let out = signals.row_mut(row);
-                    out.copy_from_slice(signal);
-                    set.iter().for_each(|span| out[spans[*span].from..spans[*span].to].fill(0.0));
-                }
-                for (place, without) in log_odds(network, &signals).into_iter().enumerate() {
-                    effects[64 * piece + place] += full - without;
-                }
-            }
-        }
-        effects.iter_mut().for_each(|effect| *effect /= full.len() as f64);
-        Ok(effects)
-    }
-
-    fn check(&self, effects: &[f64], sign: f64) -> Option<Check> {
-        if self.draws == 0 {
-            return None;
-        }
-        let (named, strongest) = (sign * effects[self.peaks], sign * effects[self.peaks + 1]);
-        let mut random: Vec<f64> = effects[self.peaks + 2..].iter().map(|e| sign * e).collect();
-        random.sort_unstable_by(f64::total_cmp);
-        let at = |share: f64| random[((random.len() - 1) as f64 * share).round() as usize];
-        let as_much = random.iter().filter(|effect| **effect >= named).count();
-        Some(Check {
-            peaks: self.named,
-            named,
-            strongest,
-            random: random.iter().sum::<f64>() / random.len() as f64,
-            random_range: [at(0.025), at(0.975)],
-            draws: self.draws,
-            p_value: (as_much + 1) as f64 / (self.draws + 1) as f64,
-        })
-    }
 }

@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use convnet::Tensors;
+use convnet::{Tensor, Tensors};
 use exchange::onnx;
 
 use crate::disk::write_atomically;
+use crate::encoder::Encoder;
+use crate::input::{Input, Renderer, Scale, Transform};
 use crate::predict::trained_weights;
 use crate::run::{CheckpointChoice, Run, RunError};
 use crate::train::TrainError;
@@ -34,16 +36,6 @@ pub enum ExportError {
     /// The network does not fit the format.
     #[error(transparent)]
     Onnx(#[from] onnx::OnnxError),
-    /// The network does not see the pattern itself.
-    #[error(
-        "experiment {experiment} sees patterns through `[input]` or `[pretrain]`, which {format} files do not hold yet; use `xrdmatch predict`"
-    )]
-    Inputs {
-        /// The experiment.
-        experiment: u32,
-        /// The format.
-        format: &'static str,
-    },
     /// The weights do not fit the format.
     #[error(transparent)]
     Safetensors(#[from] exchange::safetensors::SafetensorsError),
@@ -67,7 +59,11 @@ pub enum ExportError {
     },
 }
 
-/// Writes an experiment's model, the weights that its training evaluates with, to `output`.
+/// What the names of encoders' tensors begin with in a file of weights.
+const ENCODER: &str = "encoder.";
+
+/// Writes an experiment's model, the weights that its training evaluates with, to `output`. A graph
+/// holds what the network sees patterns through, a file of weights its encoders too, as `encoder.…`.
 ///
 /// # Errors
 /// If there is no such checkpoint, the format cannot hold the model, or the file cannot be written;
@@ -82,32 +78,45 @@ pub fn export(
     let checkpoint = run.checkpoint(experiment, choice)?;
     let manifest = run.manifest();
     let config = &manifest.config;
-    if config.pretrain.is_on() || !config.input.is_published() {
-        let format = match format {
-            Format::Safetensors => "safetensors",
-            Format::Onnx { .. } => "ONNX",
-        };
-        return Err(ExportError::Inputs { experiment, format });
-    }
-    let step = checkpoint.state.progress.step.to_string();
+    let step = checkpoint.state.progress.step;
     let weights = trained_weights(config, checkpoint);
+    let encoder = run.encoder()?;
     let bytes = match format {
-        Format::Safetensors => exchange::safetensors::write(&weights)?,
+        Format::Safetensors => {
+            let encoder = encoder.into_iter().flatten();
+            let encoder = encoder.map(|(name, tensor)| (format!("{ENCODER}{name}"), tensor));
+            exchange::safetensors::write(&weights.into_iter().chain(encoder).collect())?
+        }
         Format::Onnx { preparation } => {
             let grid = manifest.labeled.grid;
-            let architecture = config.architecture().map_err(TrainError::from)?;
-            let preparation =
-                preparation.then_some(onnx::Preparation { cut: config.preparation.cut });
-            let (start, width) = (grid.start().to_string(), grid.step().to_string());
-            let experiment = experiment.to_string();
-            let metadata = [
-                ("two_theta_start_degrees", start.as_str()),
-                ("two_theta_step_degrees", &width),
-                ("class_0", "superionic"),
-                ("experiment", &experiment),
-                ("step", &step),
+            let named = [
+                ("two_theta_start_degrees", grid.start().to_string()),
+                ("two_theta_step_degrees", grid.step().to_string()),
+                ("class_0", "superionic".to_owned()),
+                ("experiment", experiment.to_string()),
+                ("step", step.to_string()),
             ];
-            onnx::write(&architecture, grid.points(), &weights, preparation, &metadata)?
+            let renderer = config.input.renderer(grid).map_err(TrainError::from)?;
+            let encoders = match encoder {
+                Some(tensors) => {
+                    let encoder =
+                        Encoder::from_tensors(&config.pretrain, renderer.bins(), &tensors);
+                    encoder.map_err(TrainError::from)?.to_onnx(&config.pretrain)
+                }
+                None => Vec::new(),
+            };
+            let bins = (!config.input.is_published()).then(|| bins(&config.input, &renderer));
+            let metadata = named.each_ref().map(|(key, value)| (*key, value.as_str()));
+            onnx::write(&onnx::Model {
+                points: grid.points(),
+                preparation: preparation
+                    .then_some(onnx::Preparation { cut: config.preparation.cut }),
+                bins: bins.as_ref(),
+                encoders: &encoders,
+                architecture: &config.architecture().map_err(TrainError::from)?,
+                weights: &weights,
+                metadata: &metadata,
+            })?
         }
     };
     write_atomically(output, &bytes).map_err(|source| ExportError::Io {
@@ -115,6 +124,34 @@ pub fn export(
         path: output.to_owned(),
         source,
     })
+}
+
+/// The input of a network as operations of a graph.
+fn bins(input: &Input, renderer: &Renderer) -> onnx::Bins {
+    let profile = renderer.matrix().map(|matrix| Tensor {
+        shape: vec![matrix.rows(), matrix.cols()],
+        data: matrix.as_slice().to_vec(),
+    });
+    let square_root = match input.transform {
+        Transform::None => false,
+        Transform::Sqrt => true,
+    };
+    let unit = match input.scale {
+        Scale::Peak => onnx::Unit::Largest,
+        Scale::Rms => onnx::Unit::RootMeanSquare,
+    };
+    onnx::Bins { profile, square_root, unit }
+}
+
+/// Parts what a file of weights holds into the classifier's weights and those of its encoders, if
+/// there are any.
+#[must_use]
+pub fn part(tensors: Tensors) -> (Tensors, Option<Tensors>) {
+    let (encoder, weights): (Tensors, Tensors) =
+        tensors.into_iter().partition(|(name, _)| name.starts_with(ENCODER));
+    let bare = |(name, tensor): (String, Tensor)| (name[ENCODER.len()..].to_owned(), tensor);
+    let encoder: Tensors = encoder.into_iter().map(bare).collect();
+    (weights, (!encoder.is_empty()).then_some(encoder))
 }
 
 /// Reads weights from a safetensors file or a checkpoint of PyTorch; `key` says which of several sets

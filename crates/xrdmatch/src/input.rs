@@ -12,6 +12,7 @@
 //!
 //! Not covered: an axis in Q (the wavelength of a table is not known), Cauchy tails, backgrounds.
 
+use convnet::Matrix;
 use diffraction::Grid;
 use serde::{Deserialize, Serialize};
 
@@ -165,6 +166,22 @@ impl Renderer {
     /// Points of a signal.
     pub fn bins(&self) -> usize {
         self.bins
+    }
+
+    /// The first step as a matrix, (points, bins): what a stick of intensity 1 at each grid point adds
+    /// to each bin. `None` where every point is a bin.
+    pub fn matrix(&self) -> Option<Matrix> {
+        #[expect(clippy::float_cmp, reason = "exactly 1 when no bin was asked for")]
+        if self.sigma == 0.0 && self.width == 1.0 {
+            return None;
+        }
+        let mut matrix = Matrix::zeros(self.grid.points(), self.bins);
+        #[expect(clippy::cast_precision_loss, reason = "points are below 65,536")]
+        for point in 0..self.grid.points() {
+            let stick = Stick { position: point as f32, intensity: 1.0 };
+            self.profile(&[stick], 1.0, matrix.row_mut(point));
+        }
+        Some(matrix)
     }
 
     /// Writes the profile of some sticks to `signal`: step 1. `broadening` (at least 1) widens the

@@ -16,7 +16,7 @@ use diffraction::Grid;
 
 use crate::config::Config;
 use crate::dataset::{Dataset, Labels, Prepared};
-use crate::encoder::Inputs;
+use crate::encoder::{Inputs, Sticks};
 use crate::run::{CheckpointChoice, Run, Source};
 use crate::train::{inputs, network_for_inference};
 
@@ -226,17 +226,11 @@ impl Members {
         config.input.is_published() && !config.pretrain.is_on()
     }
 
-    /// Refuses members that do not see the grid as it is.
-    ///
-    /// # Errors
-    /// [`MembersError::Encoded`].
-    pub fn check_sees_the_grid(&self) -> Result<(), MembersError> {
-        let directory = || self.runs[0].directory().to_owned();
-        if self.sees_the_grid() {
-            Ok(())
-        } else {
-            Err(MembersError::Encoded { directory: directory() })
-        }
+    /// What the networks see of patterns that are given by their sticks: prepared values by ascending
+    /// grid index. (patterns, numbers that a network sees)
+    #[must_use]
+    pub fn see(&mut self, patterns: &[Sticks]) -> Matrix {
+        self.inputs.of_sticks(patterns)
     }
 
     /// The network with the weights of a member.

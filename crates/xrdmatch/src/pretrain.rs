@@ -99,7 +99,7 @@ pub fn pretrain(
     let all: Vec<usize> = (0..prepared.len()).collect();
     let chunks: Vec<Matrix> = all
         .chunks(CHUNK)
-        .map(|rows| encoder.encode(&plain_signals(&views, prepared, rows)))
+        .map(|rows| encoder.encode(&plain_signals(&views, rows, |&row| prepared.pattern(row))))
         .collect();
     encoder.standardize(&chunks);
     Ok(Some(encoder))

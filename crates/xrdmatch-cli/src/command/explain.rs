@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use diffraction::simulate::Wavelength;
-use xrdmatch::explain::{ExplainSettings, Explanation, Reason, explain, find, planes_of};
+use xrdmatch::explain::{ExplainSettings, Explanation, Method, Reason, explain, find, planes_of};
 use xrdmatch::members::{Members, Selection};
 
 use super::print_json;
@@ -13,7 +13,8 @@ use crate::failure::Failure;
 
 /// Say which peaks of a pattern drove the experiments' judgement.
 ///
-/// Peaks are ranked by integrated gradients, averaged over all finished experiments, and beside that
+/// Peaks are ranked by their part of the log-odds, averaged over all finished experiments (integrated
+/// gradients; Shapley values where networks see blurred bins or encoders' features), and beside that
 /// by what happens when they are taken out. Whether the named peaks really matter more than others is
 /// tested against peaks drawn at random.
 #[derive(Args)]
@@ -132,11 +133,7 @@ fn text(found: &Explanation) -> String {
         text.push_str("against it\n");
         against.iter().for_each(|reason| text.push_str(&line(reason, found.members)));
     }
-    text.push_str(&format!(
-        "{} peaks in all; attributions miss their sum by at most {:.3}\n",
-        found.reasons.len(),
-        found.miss
-    ));
+    text.push_str(&format!("{} peaks in all; {}\n", found.reasons.len(), how(found)));
     match &found.check {
         None => text.push_str("too few peaks to compare the named ones with others\n"),
         Some(check) => text.push_str(&format!(
@@ -162,6 +159,19 @@ fn text(found: &Explanation) -> String {
         )),
     }
     text
+}
+
+/// How attributions were found, and how exactly.
+fn how(found: &Explanation) -> String {
+    match (found.method, found.sampling_error) {
+        (Method::IntegratedGradients, _) => {
+            format!("integrated gradients, which miss their sum by at most {:.3}", found.miss)
+        }
+        (Method::ShapleyValues, Some(error)) => {
+            format!("Shapley values, drawn to a standard error of at most {error:.3}")
+        }
+        (Method::ShapleyValues, None) => "Shapley values from one pair of orders".to_owned(),
+    }
 }
 
 fn line(reason: &Reason, members: usize) -> String {

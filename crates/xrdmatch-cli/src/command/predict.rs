@@ -6,7 +6,7 @@ use clap::Args;
 use diffraction::Grid;
 use xrdmatch::config::Layers;
 use xrdmatch::dataset::{Chunks, Labels};
-use xrdmatch::export::read_weights;
+use xrdmatch::export::{part, read_weights};
 use xrdmatch::predict::Model;
 use xrdmatch::run::{CheckpointChoice, Run};
 
@@ -103,10 +103,10 @@ impl Predict {
             layers.file(file)?;
         }
         let config = layers.finish()?;
-        let weights = read_weights(path, self.key.as_deref())?;
+        let (weights, encoder) = part(read_weights(path, self.key.as_deref())?);
         let labels = Labels::Optional { classes: config.classes };
         let grid = Chunks::open(&self.data, labels, stated, 1)?.grid();
-        let model = Model::of_weights(config, grid, None, &weights)?;
+        let model = Model::of_weights(config, grid, encoder.as_ref(), &weights)?;
         Ok((model, format!("weights of {}", path.display())))
     }
 }

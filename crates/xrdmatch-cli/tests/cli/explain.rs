@@ -1,6 +1,6 @@
 //! Explanations: which peaks drove a prediction.
 
-use crate::fixture::{Fixture, stderr, stdout};
+use crate::fixture::{ENCODED, Fixture, stderr, stdout};
 
 fn json(text: &str) -> serde_json::Value {
     serde_json::from_str(text).expect("JSON")
@@ -10,12 +10,27 @@ fn json(text: &str) -> serde_json::Value {
 fn the_planted_peaks_are_named() {
     let fixture = Fixture::new();
     fixture.ok(&fixture.train("r", &["--experiments", "0..3", "--epochs", "30"]));
+    named_peaks_are_the_planted_ones(&fixture, "integrated-gradients");
+}
+
+#[test]
+fn the_planted_peaks_are_named_through_encoders() {
+    let fixture = Fixture::new();
+    fixture.write("small.toml", ENCODED);
+    fixture.ok(&fixture.train("r", &["--experiments", "0..3", "--set", "pretrain.epochs=30"]));
+    named_peaks_are_the_planted_ones(&fixture, "shapley-values");
+    let text = stdout(&fixture.ok(&["explain", "r", "--sample", "l3", "--peaks", "2"]));
+    assert!(text.contains("Shapley values, drawn to a standard error of at most"), "{text}");
+}
+
+fn named_peaks_are_the_planted_ones(fixture: &Fixture, method: &str) {
     let (mut right, mut named, mut asked) = (0, 0, 0);
     let (mut loss, mut random) = (0.0, 0.0);
     for number in 0..24 {
         let sample = format!("u{number}");
         let found = ["explain", "r", "--sample", &sample, "--peaks", "1", "--json"];
         let found = json(&stdout(&fixture.ok(&found)));
+        assert_eq!(found["method"], method);
         asked += 1;
         let positive = number % 4 == 0;
         let predicted = found["log_odds"].as_f64().expect("a number") > 0.0;
@@ -60,6 +75,35 @@ fn explanations_are_readable_and_mistakes_are_explained() {
     assert!(stderr(&output).contains("no peak of the structure"), "{}", stderr(&output));
     fixture.write("grid.csv", "name,v1,v2,v3\nl3,0,1,0\n");
     fixture.fails(3, &["explain", "r", "--sample", "l3", "--data", "grid.csv"]);
+}
+
+#[test]
+fn lattice_planes_are_named_at_the_peaks_of_a_simulated_pattern() {
+    let fixture = Fixture::new();
+    fixture.ok(&fixture.train("r", &[]));
+    fixture.write("salt.cif", CIF);
+    // Hard radiation brings the first peaks into the fixture's narrow range.
+    let hard = ["--wavelength", "0.1"];
+    let grid = ["--grid", "0:0.02:4.78", "-o", "salt.csv"];
+    fixture.ok(&[&["simulate", "salt.cif"], &hard[..], &grid].concat());
+    let explain = ["explain", "r", "--sample", "salt", "--data", "salt.csv", "--structure"];
+    let found = fixture.ok(&[&explain[..], &["salt.cif", "--json"], &hard].concat());
+    let found = json(&stdout(&found));
+    let reasons = found["reasons"].as_array().expect("peaks");
+    assert!(reasons.len() >= 3, "{found}");
+    let mut seen = std::collections::BTreeSet::new();
+    for reason in reasons {
+        let planes = &reason["planes"][0];
+        let hkl: Vec<i64> =
+            planes["hkl"].as_array().expect("planes").iter().map(|i| i.as_i64().unwrap()).collect();
+        // Bragg's law for the cubic cell, to the width of a grid point.
+        let d = 4.12 / (hkl.iter().map(|i| i * i).sum::<i64>() as f64).sqrt();
+        let two_theta = 2.0 * (0.1 / (2.0 * d)).asin().to_degrees();
+        let found = reason["two_theta"].as_f64().expect("an angle");
+        assert!((found - two_theta).abs() <= 0.03, "{hkl:?} lies at {two_theta}, not at {found}");
+        seen.insert(hkl.iter().map(|i| i * i).sum::<i64>());
+    }
+    assert_eq!(seen.len(), reasons.len(), "every peak is of other planes: {seen:?}");
 }
 
 const CIF: &str = "data_CsCl

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::fixture::{Fixture, stderr};
+use crate::fixture::{ENCODED, Fixture, stderr};
 
 const MAGIC_OF_SAFETENSORS: u8 = b'{';
 
@@ -19,6 +19,18 @@ fn exported_weights_predict_what_the_run_predicts() {
     fixture.ok(&[&of_weights[..], &["--data", "ulbs.csv", "-o", "b.csv"]].concat());
     assert_eq!(fixture.read("a.csv"), fixture.read("b.csv"));
     assert_eq!(fixture.read("a.csv").lines().count(), 201);
+}
+
+#[test]
+fn exported_weights_take_their_encoders_along() {
+    let fixture = Fixture::new();
+    fixture.write("small.toml", ENCODED);
+    fixture.ok(&fixture.train("run", &["--no-baselines"]));
+    fixture.ok(&["export", "run", "-o", "w.safetensors"]);
+    fixture.ok(&["predict", "run", "--data", "ulbs.csv", "-o", "a.csv"]);
+    let of_weights = ["predict", "--weights", "w.safetensors", "--config", "small.toml"];
+    fixture.ok(&[&of_weights[..], &["--data", "ulbs.csv", "-o", "b.csv"]].concat());
+    assert_eq!(fixture.read("a.csv"), fixture.read("b.csv"));
 }
 
 #[test]
@@ -83,4 +95,17 @@ fn pytorch_and_onnxruntime_give_our_logits() {
     let arguments = ["predict", "--weights", "torch.pth", "--config", "small.toml", "--data"];
     fixture.ok(&[&arguments[..], &["ulbs.csv", "-o", "back.csv"]].concat());
     assert_eq!(fixture.read("ours.csv"), fixture.read("back.csv"));
+
+    // Blurred bins and encoders are part of the graph.
+    fixture.write("small.toml", ENCODED);
+    fixture.ok(&fixture.train("encoded", &["--no-baselines", "--preset", "default"]));
+    fixture.ok(&["export", "encoded", "-o", "plain.onnx"]);
+    fixture.ok(&["export", "encoded", "-o", "prepared.onnx", "--with-preparation"]);
+    fixture.ok(&["predict", "encoded", "--data", "ulbs.csv", "-o", "ours.csv"]);
+    let output = Command::new(&python)
+        .args([script.to_str().unwrap(), "graphs"])
+        .current_dir(fixture.directory.path())
+        .output()
+        .expect("python starts");
+    assert!(output.status.success(), "{}", stderr(&output));
 }

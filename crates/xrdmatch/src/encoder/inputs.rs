@@ -7,6 +7,9 @@ use super::Encoder;
 use crate::augment::{Scratch, Views};
 use crate::dataset::Prepared;
 
+/// A prepared pattern by its non-zero points: grid indices, ascending, and their values in (0, 1\].
+pub type Sticks = (Vec<u16>, Vec<f32>);
+
 /// Plain views, encoded where there is an encoder.
 pub struct Inputs {
     views: Views,
@@ -26,7 +29,12 @@ impl Inputs {
 
     /// Some patterns as they are, (rows, [`width`](Self::width)).
     pub fn plain(&mut self, data: &Prepared, rows: &[usize]) -> Matrix {
-        self.encoded(plain_signals(&self.views, data, rows))
+        self.encoded(plain_signals(&self.views, rows, |&row| data.pattern(row)))
+    }
+
+    /// The same of patterns that are given by their sticks.
+    pub fn of_sticks(&mut self, patterns: &[Sticks]) -> Matrix {
+        self.encoded(plain_signals(&self.views, patterns, |(indices, values)| (indices, values)))
     }
 
     /// Signals as the classifier sees them.
@@ -43,12 +51,16 @@ impl Inputs {
     }
 }
 
-/// The plain views of some rows, (rows, bins).
-pub(crate) fn plain_signals(views: &Views, data: &Prepared, rows: &[usize]) -> Matrix {
-    let mut signals = Matrix::zeros(rows.len(), views.bins());
+/// The plain views of some patterns, (patterns, bins).
+pub(crate) fn plain_signals<'a, T: Sync>(
+    views: &Views,
+    patterns: &'a [T],
+    sticks: impl Fn(&'a T) -> (&'a [u16], &'a [f32]) + Sync,
+) -> Matrix {
+    let mut signals = Matrix::zeros(patterns.len(), views.bins());
     let outputs = signals.as_mut_slice().par_chunks_mut(views.bins());
-    outputs.zip(rows).for_each_init(Scratch::default, |scratch, (out, &row)| {
-        let (indices, values) = data.pattern(row);
+    outputs.zip(patterns).for_each_init(Scratch::default, |scratch, (out, pattern)| {
+        let (indices, values) = sticks(pattern);
         views.plain(indices, values, scratch, out);
     });
     signals

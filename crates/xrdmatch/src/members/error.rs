@@ -15,12 +15,6 @@ use crate::train::TrainError;
 /// Models that form no ensemble, or cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MembersError {
-    /// What a network says of a feature cannot be traced to a point of the pattern.
-    #[error("{} sees patterns through `[input]` or `[pretrain]`, which cannot be explained point by point yet", directory.display())]
-    Encoded {
-        /// The run.
-        directory: PathBuf,
-    },
     /// No run was named.
     #[error("form an ensemble of no run")]
     NoRuns,
