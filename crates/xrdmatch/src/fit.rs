@@ -204,7 +204,7 @@ impl Fitted {
             let (found, expected) = (data.grid(), self.grid);
             return Err(FitError::Grid { found, expected });
         }
-        let (mut inputs, mut network) = self.network(&self.members[0])?;
+        let (mut inputs, mut network) = self.network(0)?;
         let prepared = Prepared::new(data, self.config.preparation);
         let (classes, members) = (self.classes(), self.members.len());
         let mut probabilities = Vec::with_capacity(data.len() * classes);
@@ -236,7 +236,20 @@ impl Fitted {
         Ok(Some(probabilities))
     }
 
-    fn network(&self, weights: &Tensors) -> Result<(Inputs, Box<dyn Network>), TrainError> {
+    /// The weights of a member.
+    ///
+    /// # Panics
+    /// If there is no such member.
+    pub(crate) fn weights(&self, member: usize) -> &Tensors {
+        &self.members[member]
+    }
+
+    /// What a member sees patterns through, and its network.
+    pub(crate) fn network(
+        &self,
+        member: usize,
+    ) -> Result<(Inputs, Box<dyn Network>), TrainError> {
+        let weights = self.weights(member);
         let inputs = inputs(&self.config, self.grid, self.encoder.as_ref())?;
         let network = network_for_inference(&self.config, inputs.width(), weights)?;
         Ok((inputs, network))
@@ -244,7 +257,7 @@ impl Fitted {
 
     /// Refuses weights that do not fit the settings.
     fn check(&self) -> Result<(), FitError> {
-        let (_, mut network) = self.network(&self.members[0])?;
+        let (_, mut network) = self.network(0)?;
         for weights in &self.members[1..] {
             network.load(weights).map_err(TrainError::from)?;
         }

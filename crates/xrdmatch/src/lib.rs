@@ -65,6 +65,8 @@ pub mod reproduce;
 
 pub mod members;
 
+pub mod judges;
+
 pub mod outlier;
 
 pub mod screen;
