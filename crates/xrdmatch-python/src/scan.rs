@@ -49,7 +49,7 @@ impl Scan {
 /// How a scan is brought onto a grid, as its caller says it.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Options {
+pub(crate) struct Options {
     grid: (f64, f64, f64),
     to_wavelength: Option<String>,
     wavelength: Option<String>,
