@@ -22,10 +22,9 @@ pub(crate) struct Dataset {
 /// A column of texts: one for each row or none.
 fn column<T>(name: &str, values: Option<Vec<T>>, rows: usize) -> Result<Option<Vec<T>>, Raised> {
     match values {
-        Some(values) if values.len() != rows => Err(Raised::data(format!(
-            "there are {} {name}, but {rows} patterns",
-            values.len()
-        ))),
+        Some(values) if values.len() != rows => {
+            Err(Raised::data(format!("there are {} {name}, but {rows} patterns", values.len())))
+        }
         values => Ok(values),
     }
 }
@@ -61,7 +60,10 @@ impl Dataset {
         for (number, row) in rows.iter_mut().enumerate() {
             if let Some(label) = labels.as_ref().map(|labels| labels[number]).filter(|l| *l != -1) {
                 let label = u8::try_from(label).map_err(|_| {
-                    Raised::data(format!("label {label} of `{}` is not a class number; −1 is none", row.name))
+                    Raised::data(format!(
+                        "label {label} of `{}` is not a class number; −1 is none",
+                        row.name
+                    ))
                 })?;
                 row.label = Some(label);
             }
@@ -99,9 +101,9 @@ impl Dataset {
     }
 
     fn write(&self, py: Python<'_>, path: PathBuf) -> PyResult<()> {
-        interruptible(py, Some(1), |stop, _| self.write_table(&path, &|| {
-            stop.load(std::sync::atomic::Ordering::Relaxed)
-        }))?
+        interruptible(py, Some(1), |stop, _| {
+            self.write_table(&path, &|| stop.load(std::sync::atomic::Ordering::Relaxed))
+        })?
         .map_err(Into::into)
     }
 
@@ -197,7 +199,9 @@ impl Dataset {
     }
 
     /// For pickle: the constructor's keywords come back from the table as bytes.
-    fn __reduce__<'py>(slf: &Bound<'py, Self>) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
+    fn __reduce__<'py>(
+        slf: &Bound<'py, Self>,
+    ) -> PyResult<(Bound<'py, PyAny>, (Bound<'py, PyBytes>,))> {
         let directory = tempfile::tempdir().map_err(Raised::from)?;
         let path = directory.path().join("dataset.parquet");
         slf.get().write_table(&path, &|| false)?;

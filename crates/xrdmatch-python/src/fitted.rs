@@ -238,8 +238,9 @@ impl Fitted {
         let patterns = Patterns::of(patterns)?;
         let (points, expected) = (patterns.shape().1, self.fitted.grid().points());
         if points != expected {
-            let message =
-                format!("{SOURCE} has {points} grid points, but the model was trained on {expected}");
+            let message = format!(
+                "{SOURCE} has {points} grid points, but the model was trained on {expected}"
+            );
             return Err(Raised::data(message).into());
         }
         Ok(patterns.rows(&|row| format!("row{}", row + 1))?)

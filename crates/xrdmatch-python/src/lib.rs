@@ -4,6 +4,8 @@
 //! become exceptions with the text that the command line prints (`raised`). The package around it lies
 //! in `python/xrdmatch`.
 
+#![expect(clippy::needless_pass_by_value, reason = "arguments come from Python by value")]
+
 mod arrays;
 mod dataset;
 mod explain;

@@ -57,9 +57,7 @@ impl Options {
             "lorentzian" => Ok(ShapeName::Lorentzian),
             "pseudo-voigt" => Ok(ShapeName::PseudoVoigt),
             "voigt" => Ok(ShapeName::Voigt),
-            other => {
-                Err(unknown("profile", other, "gaussian, lorentzian, pseudo-voigt, voigt"))
-            }
+            other => Err(unknown("profile", other, "gaussian, lorentzian, pseudo-voigt, voigt")),
         };
         if self.counts.is_some_and(|counts| !(1.0..=1e12).contains(&counts)) {
             return Err(Raised::setting("counts must be from 1 to 10¹²"));

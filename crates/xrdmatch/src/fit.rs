@@ -245,10 +245,7 @@ impl Fitted {
     }
 
     /// What a member sees patterns through, and its network.
-    pub(crate) fn network(
-        &self,
-        member: usize,
-    ) -> Result<(Inputs, Box<dyn Network>), TrainError> {
+    pub(crate) fn network(&self, member: usize) -> Result<(Inputs, Box<dyn Network>), TrainError> {
         let weights = self.weights(member);
         let inputs = inputs(&self.config, self.grid, self.encoder.as_ref())?;
         let network = network_for_inference(&self.config, inputs.width(), weights)?;

@@ -113,9 +113,7 @@ impl Judges for FittedJudges<'_> {
     fn network(&mut self, member: usize) -> Result<&mut dyn Network, MembersError> {
         if self.loaded != member {
             let weights = self.fitted.weights(member);
-            self.network
-                .load(weights)
-                .map_err(|source| MembersError::Fitted { member, source })?;
+            self.network.load(weights).map_err(|source| MembersError::Fitted { member, source })?;
             self.loaded = member;
         }
         Ok(self.network.as_mut())

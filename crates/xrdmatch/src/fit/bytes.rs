@@ -108,6 +108,7 @@ fn prefix(member: usize) -> String {
     format!("member/{member}/")
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
 fn damaged(reason: impl ToString) -> FittedBytesError {
     FittedBytesError::Damaged { reason: reason.to_string() }
 }

@@ -36,8 +36,8 @@ fn data(config: &Config) -> Data {
 }
 
 fn config(encoded: bool) -> Config {
-    let mut config = Config::default();
-    config.input = crate::input::Input { blur: 0.5, bin: 0.5, ..crate::input::Input::default() };
+    let input = crate::input::Input { blur: 0.5, bin: 0.5, ..crate::input::Input::default() };
+    let mut config = Config { input, ..Config::default() };
     config.augmentation.views = crate::augment::ViewFamily::Physical;
     config.network.architecture = ArchitectureChoice::Preset("linear".to_owned());
     config.batch.labeled = 8;
@@ -93,8 +93,7 @@ fn what_is_fitted_in_memory_is_what_a_run_trains() {
         let config = config(encoded);
         let data = data(&config);
         let directory = tempfile::tempdir().expect("a directory");
-        let manifest =
-            Manifest::new(config.clone(), &data.labeled, data.unlabeled.as_ref(), None);
+        let manifest = Manifest::new(config.clone(), &data.labeled, data.unlabeled.as_ref(), None);
         let run = Run::create(directory.path(), manifest).expect("a run");
         assert!(run.prepare_encoder(&data, 1, &mut |_| true).expect("an encoder"));
         let split = Split::new(vec![Role::Labeled; data.labeled.len()]);
