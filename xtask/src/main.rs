@@ -5,6 +5,7 @@
 //! installs or, for tests that need data, says loudly that they did not run.
 
 mod browser;
+mod python;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -19,10 +20,11 @@ Runs every check, or only the steps named:
   test     the tests of all crates
   doc      documentation tests, and the documentation itself with warnings as errors
   browser  the report in a real browser (needs Node and Chromium; says NOT RUN without)
+  python   the Python package: its wheel, its tests and the notebook (says NOT RUN without Python)
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)";
 
 /// A step by name: the commands it runs.
-const STEPS: [(&str, &[&[&str]]); 6] = [
+const STEPS: [(&str, &[&[&str]]); 7] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
@@ -41,6 +43,8 @@ const STEPS: [(&str, &[&[&str]]); 6] = [
             &["build", "--package", "xrdmatch-report", "--example", "synthetic_run", "--quiet"],
         ],
     ),
+    // The package is held against the command line; the rest is `python::passes`.
+    ("python", &[&["build", "--package", "xrdmatch-cli", "--quiet"]]),
     ("deny", &[&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]]),
 ];
 
@@ -64,8 +68,13 @@ fn main() -> ExitCode {
         eprintln!("== {name}");
         let built =
             (name != "deny" || have_deny()) && commands.iter().all(|command| cargo(command));
-        let passed =
-            built && (name != "browser" || browser::passes()) && (name != "deny" || advisories());
+        let passed = built
+            && match name {
+                "browser" => browser::passes(),
+                "python" => python::passes(),
+                "deny" => advisories(),
+                _ => true,
+            };
         eprintln!(
             "== {name}: {} in {:.0} s",
             if passed { "passed" } else { "FAILED" },

@@ -3,7 +3,7 @@
 use std::error::Error;
 
 use diffraction::import::ImportError;
-use diffraction::scan::ScanError;
+use diffraction::scan::{ScanError, ScanProblem};
 use diffraction::table::TableError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
@@ -91,13 +91,29 @@ macro_rules! kinds {
 }
 
 kinds! {
-    Data: ScanError, ImportError, TableError, diffraction::batch::BatchError,
+    Data: TableError, diffraction::batch::BatchError,
         diffraction::files::ListError, diffraction::structure::StructureFileError, xrdmatch::dataset::DatasetError,
         xrdmatch::members::MembersError, xrdmatch::screen::ScreenError,
         xrdmatch::explain::ExplainError, std::io::Error;
     Setting: diffraction::GridError, diffraction::setup::SetupError,
         diffraction::simulate::WavelengthError, xrdmatch::config::LayerError;
     Model: xrdmatch::fit::FittedBytesError;
+}
+
+impl From<ScanError> for Raised {
+    fn from(error: ScanError) -> Self {
+        let refused = matches!(*error.problem, ScanProblem::Io(_));
+        Self::of(if refused { Kind::File } else { Kind::Data }, &error)
+    }
+}
+
+impl From<ImportError> for Raised {
+    fn from(error: ImportError) -> Self {
+        match error {
+            ImportError::Read(error) => error.into(),
+            error => Self::of(Kind::Data, &error),
+        }
+    }
 }
 
 impl From<diffraction::process::ProcessError> for Raised {

@@ -199,7 +199,7 @@ class XRDMatchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
     def _patterns(self, X: Any, *, reset: bool) -> Any:
         if validate_data is not None:
             kind = [np.float32, np.float64]
-            return validate_data(self, X, dtype=kind, reset=reset, ensure_min_samples=1)
+            return validate_data(self, X, dtype=kind, reset=reset, ensure_min_features=3)
         patterns = np.asarray(X)
         if patterns.ndim != 2:
             raise DataError(f"patterns are a 2-D array (rows, points), not {patterns.ndim}-D")
