@@ -12,6 +12,9 @@ use crate::arrays::{Patterns, grid as grid_of};
 use crate::interrupt::interruptible;
 use crate::raised::Raised;
 
+/// First angle and step of a table that does not say its grid, degrees two-theta.
+const PUBLISHED: (f64, f64) = (0.0, 0.02);
+
 /// Named patterns on one grid: the rows of a table, in memory without their zeros.
 #[pyclass(frozen, module = "xrdmatch", name = "Dataset")]
 pub(crate) struct Dataset {
@@ -33,7 +36,7 @@ fn column<T>(name: &str, values: Option<Vec<T>>, rows: usize) -> Result<Option<V
 impl Dataset {
     #[new]
     #[pyo3(signature = (patterns, *, names=None, labels=None, formulas=None, ids=None,
-        conductivities=None, grid=(0.0, 0.02)))]
+        conductivities=None, grid=None))]
     #[expect(clippy::too_many_arguments, reason = "the columns of a table, by keyword")]
     fn new(
         patterns: &Bound<'_, PyAny>,
@@ -42,7 +45,7 @@ impl Dataset {
         formulas: Option<Vec<Option<String>>>,
         ids: Option<Vec<Option<String>>>,
         conductivities: Option<Vec<f64>>,
-        grid: (f64, f64),
+        grid: Option<(f64, f64)>,
     ) -> PyResult<Self> {
         let patterns = Patterns::of(patterns)?;
         let (count, points) = patterns.shape();
@@ -51,7 +54,7 @@ impl Dataset {
         let formulas = column("formulas", formulas, count)?;
         let ids = column("ids", ids, count)?;
         let conductivities = column("conductivities", conductivities, count)?;
-        let grid = grid_of(grid, points)?;
+        let grid = grid_of(grid.unwrap_or(PUBLISHED), points)?;
         let name = |row: usize| match &names {
             Some(names) => names[row].clone(),
             None => format!("row{}", row + 1),
@@ -89,7 +92,7 @@ impl Dataset {
             let grid = match (grid, table.grid()) {
                 (Some(stated), _) => grid_of(stated, points)?,
                 (None, Some(grid)) => grid,
-                (None, None) => grid_of((0.0, 0.02), points)?,
+                (None, None) => grid_of(PUBLISHED, points)?,
             };
             let (mut rows, mut row) = (Vec::new(), Row::default());
             while !stop.load(std::sync::atomic::Ordering::Relaxed) && table.read(&mut row)? {
@@ -175,11 +178,11 @@ impl Dataset {
     }
 
     #[classmethod]
-    #[pyo3(signature = (frame, *, grid=(0.0, 0.02)))]
+    #[pyo3(signature = (frame, *, grid=None))]
     fn from_pandas<'py>(
         class: &Bound<'py, PyType>,
         frame: &Bound<'py, PyAny>,
-        grid: (f64, f64),
+        grid: Option<(f64, f64)>,
     ) -> PyResult<Bound<'py, PyAny>> {
         class.py().import("xrdmatch._frames")?.call_method1("from_pandas", (frame, grid))
     }

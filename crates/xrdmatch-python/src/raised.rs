@@ -2,14 +2,20 @@
 
 use std::error::Error;
 
+use diffraction::batch::BatchError;
 use diffraction::import::ImportError;
 use diffraction::scan::{ScanError, ScanProblem};
+use diffraction::structure::StructureFileError;
 use diffraction::table::TableError;
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use xrdmatch::causes::chain;
+use xrdmatch::dataset::DatasetError;
+use xrdmatch::explain::ExplainError;
 use xrdmatch::fit::FitError;
+use xrdmatch::members::MembersError;
 use xrdmatch::run::RunError;
+use xrdmatch::screen::ScreenError;
 use xrdmatch::train::TrainError;
 
 /// Which exception an error becomes.
@@ -90,29 +96,41 @@ macro_rules! kinds {
     )+)+};
 }
 
+/// Errors that only pass on another's, which then says what kind of failure it is.
+macro_rules! passed_on {
+    ($($error:ident { $($inner:ident),+ })+) => {$(
+        impl From<$error> for Raised {
+            fn from(error: $error) -> Self {
+                match error {
+                    $($error::$inner(inner) => inner.into(),)+
+                    error => Self::of(Kind::Data, &error),
+                }
+            }
+        }
+    )+};
+}
+
 kinds! {
-    Data: TableError, diffraction::batch::BatchError,
-        diffraction::files::ListError, diffraction::structure::StructureFileError, xrdmatch::dataset::DatasetError,
-        xrdmatch::members::MembersError, xrdmatch::screen::ScreenError,
-        xrdmatch::explain::ExplainError, std::io::Error;
+    Data: TableError, diffraction::files::ListError, std::io::Error;
     Setting: diffraction::GridError, diffraction::setup::SetupError,
         diffraction::simulate::WavelengthError, xrdmatch::config::LayerError;
     Model: xrdmatch::fit::FittedBytesError;
+}
+
+passed_on! {
+    ImportError { Read }
+    StructureFileError { File }
+    BatchError { Read }
+    DatasetError { Table }
+    MembersError { Run, Dataset }
+    ScreenError { Members, Dataset }
+    ExplainError { Members, Dataset, Structure }
 }
 
 impl From<ScanError> for Raised {
     fn from(error: ScanError) -> Self {
         let refused = matches!(*error.problem, ScanProblem::Io(_));
         Self::of(if refused { Kind::File } else { Kind::Data }, &error)
-    }
-}
-
-impl From<ImportError> for Raised {
-    fn from(error: ImportError) -> Self {
-        match error {
-            ImportError::Read(error) => error.into(),
-            error => Self::of(Kind::Data, &error),
-        }
     }
 }
 

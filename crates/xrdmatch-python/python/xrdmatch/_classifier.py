@@ -185,7 +185,7 @@ class XRDMatchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             raise NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' first."
             )
-        return fitted  # type: ignore[no-any-return]
+        return fitted
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "fitted_")
@@ -213,7 +213,7 @@ class XRDMatchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
             return int(state)
         if isinstance(state, np.random.Generator):
             return int(state.integers(_LARGEST_SEED))
-        source = np.random.mtrand._rand if state is None else state  # type: ignore[attr-defined]
+        source = np.random.mtrand._rand if state is None else state
         return int(source.randint(2**31 - 1))
 
     def _threads(self) -> int | None:

@@ -27,7 +27,7 @@ def to_pandas(dataset: Dataset) -> Any:
     return pandas.concat([known, pandas.DataFrame(dataset.to_numpy(), columns=points)], axis=1)
 
 
-def from_pandas(frame: Any, grid: tuple[float, float]) -> Dataset:
+def from_pandas(frame: Any, grid: tuple[float, float] | None) -> Dataset:
     from ._errors import DataError
     from ._native import Dataset
 

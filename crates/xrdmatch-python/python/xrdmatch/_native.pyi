@@ -18,14 +18,14 @@ class Dataset:
         formulas: Sequence[str | None] | None = None,
         ids: Sequence[str | None] | None = None,
         conductivities: Sequence[float] | NDArray[np.floating[Any]] | None = None,
-        grid: tuple[float, float] = (0.0, 0.02),
+        grid: tuple[float, float] | None = None,
     ) -> Dataset: ...
     @classmethod
     def read(
         cls, path: str | PathLike[str], *, grid: tuple[float, float] | None = None
     ) -> Dataset: ...
     @classmethod
-    def from_pandas(cls, frame: Any, *, grid: tuple[float, float] = (0.0, 0.02)) -> Dataset: ...
+    def from_pandas(cls, frame: Any, *, grid: tuple[float, float] | None = None) -> Dataset: ...
     @classmethod
     def _from_parquet(cls, bytes: bytes) -> Dataset: ...
     @property
