@@ -180,7 +180,7 @@ class XRDMatchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
         return np.asarray(self.classes_[np.argmax(probabilities, axis=1)])
 
     def _fitted(self) -> _native.Fitted:
-        fitted = getattr(self, "fitted_", None)
+        fitted: _native.Fitted | None = getattr(self, "fitted_", None)
         if fitted is None:
             raise NotFittedError(
                 f"This {type(self).__name__} instance is not fitted yet. Call 'fit' first."
@@ -198,8 +198,8 @@ class XRDMatchClassifier(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
 
     def _patterns(self, X: Any, *, reset: bool) -> Any:
         if validate_data is not None:
-            kind = [np.float32, np.float64]
-            return validate_data(self, X, dtype=kind, reset=reset, ensure_min_features=3)
+            kind, least = [np.float32, np.float64], 3 if reset else 1
+            return validate_data(self, X, dtype=kind, reset=reset, ensure_min_features=least)
         patterns = np.asarray(X)
         if patterns.ndim != 2:
             raise DataError(f"patterns are a 2-D array (rows, points), not {patterns.ndim}-D")
