@@ -7,6 +7,7 @@
 mod browser;
 mod cluster;
 mod page;
+mod python;
 
 use std::env;
 use std::process::{Command, ExitCode};
@@ -23,12 +24,13 @@ Runs every check but `long`, or only the steps named:
   doc      documentation tests, and the documentation itself with warnings as errors
   page     the local page, built anew and compared with what is committed (needs Node; says NOT RUN without)
   browser  the report and the local page in a real browser (needs Node and Chromium; says NOT RUN without)
+  python   the Python package: its wheel, its tests and the notebook (says NOT RUN without Python)
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)
   long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
            nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)";
 
 /// A step by name: the commands it runs.
-const STEPS: [(&str, &[&[&str]]); 8] = [
+const STEPS: [(&str, &[&[&str]]); 9] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
@@ -49,6 +51,8 @@ const STEPS: [(&str, &[&[&str]]); 8] = [
             &["build", "--package", "xrdmatch-report", "--example", "synthetic_run", "--quiet"],
         ],
     ),
+    // The package is held against the command line; the rest is `python::passes`.
+    ("python", &[&["build", "--package", "xrdmatch-cli", "--quiet"]]),
     ("deny", &[&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]]),
     // What is built here, `cluster::passes` then runs.
     ("long", &[&["build", "--package", "xrdmatch-cli", "--quiet"]]),
@@ -84,6 +88,7 @@ fn main() -> ExitCode {
             && match name {
                 "page" => page::passes(),
                 "browser" => browser::passes(),
+                "python" => python::passes(),
                 "deny" => advisories(),
                 "long" => cluster::passes(),
                 _ => true,

@@ -76,6 +76,14 @@ impl<'a> Simulation<'a> {
     pub fn sticks(recipe: &'a Recipe, grid: &'a Grid) -> Self {
         Self { recipe, profile: None, grid, finish: None }
     }
+
+    /// The row of one structure under a name; `path` is what errors call its file.
+    ///
+    /// # Errors
+    /// When the structure cannot be simulated.
+    pub fn row(&self, path: &Path, structure: &Structure, name: String) -> Result<Row, BatchError> {
+        Batch { simulation: self }.row(path, structure, name)
+    }
 }
 
 /// What one structure of a batch became.

@@ -37,7 +37,14 @@ pub enum GridError {
     /// The last angle lies beyond backscattering.
     #[error("the grid ends at {0}° two-theta, beyond 180")]
     End(f64),
+    /// The last angle that was asked for is not above the first.
+    #[error("the grid ends at {0}°, which is not above its start")]
+    Stop(f64),
 }
+
+/// How far, in steps, the last angle asked for may miss a grid point: forgives decimals that are no
+/// binary fractions.
+const LAST_POINT: f64 = 1e-6;
 
 impl Grid {
     /// A grid of `points` angles from `start`, `step` apart (degrees two-theta).
@@ -59,6 +66,19 @@ impl Grid {
             return Err(GridError::End(end));
         }
         Ok(Self { start, step, points })
+    }
+
+    /// The grid from `start` in steps of `step` that goes no further than `stop` (degrees two-theta).
+    ///
+    /// # Errors
+    /// When the numbers do not describe angles from 0 to 180°; see [`GridError`].
+    pub fn spanning(start: f64, step: f64, stop: f64) -> Result<Self, GridError> {
+        if stop.is_nan() || stop <= start {
+            return Err(GridError::Stop(stop));
+        }
+        let steps = (stop - start) / step + LAST_POINT;
+        let points = if (0.0..1e9).contains(&steps) { steps as usize + 1 } else { 0 };
+        Self::new(start, step, points)
     }
 
     /// The grid of the published files: 4501 points from 0 to 90° in steps of 0.02°.

@@ -118,7 +118,11 @@ impl Import<'_> {
         scans.map(|(index, scan)| self.scan(path, scan, &name(index))).collect()
     }
 
-    fn scan(&self, path: &Path, scan: &Scan, name: &str) -> Result<Imported, ImportError> {
+    /// One scan as a row under a name; `path` is what errors call its file.
+    ///
+    /// # Errors
+    /// When the scan cannot be turned into a pattern, or nothing of it is left.
+    pub fn scan(&self, path: &Path, scan: &Scan, name: &str) -> Result<Imported, ImportError> {
         let processed = self
             .processing
             .apply(scan, name, self.grid)

@@ -20,6 +20,7 @@ mod pattern;
 pub mod process;
 pub mod profile;
 pub mod scan;
+pub mod setup;
 pub mod simulate;
 pub mod structure;
 pub mod symmetry;

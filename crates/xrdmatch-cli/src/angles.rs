@@ -2,10 +2,6 @@
 
 use diffraction::Grid;
 
-/// How far, in steps, the last angle may miss a grid point: forgives decimals that are no binary
-/// fractions.
-const SAME_POINT: f64 = 1e-6;
-
 /// Reads START:STEP:STOP, degrees two-theta.
 pub(crate) fn parse_grid(text: &str) -> Result<Grid, String> {
     let parts: Vec<&str> = text.split(':').collect();
@@ -15,12 +11,7 @@ pub(crate) fn parse_grid(text: &str) -> Result<Grid, String> {
     let number =
         |text: &str| text.trim().parse::<f64>().map_err(|_| format!("`{text}` is not a number"));
     let (start, step, stop) = (number(start)?, number(step)?, number(stop)?);
-    if stop.is_nan() || stop <= start {
-        return Err(format!("the grid ends at {stop}°, which is not above its start"));
-    }
-    let steps = (stop - start) / step + SAME_POINT;
-    let points = if (0.0..1e9).contains(&steps) { steps as usize + 1 } else { 0 };
-    Grid::new(start, step, points).map_err(|error| error.to_string())
+    Grid::spanning(start, step, stop).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use convnet::{ArchitectureError, LoadError};
 use xrdmatch::audit::AuditError;
 use xrdmatch::calibrate::CalibrateError;
+pub(crate) use xrdmatch::causes::chain;
 use xrdmatch::config::{ConfigError, LayerError};
 use xrdmatch::dataset::DatasetError;
 use xrdmatch::ensemble::EnsembleError;
@@ -100,21 +101,6 @@ impl Failure {
             None => self,
         }
     }
-}
-
-/// An error with its causes, each said once.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut message = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        let text = inner.to_string();
-        if !message.contains(&text) {
-            message.push_str(": ");
-            message.push_str(&text);
-        }
-        cause = inner.source();
-    }
-    message
 }
 
 impl From<DatasetError> for Failure {

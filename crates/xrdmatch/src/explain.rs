@@ -29,7 +29,7 @@ use diffraction::simulate::Wavelength;
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::{Dataset, Prepared};
-use crate::members::Members;
+use crate::judges::Judges;
 use crate::statistics::Summary;
 use attribution::{Attributions, Pattern, by_gradients, by_orders};
 use sets::Sets;
@@ -157,7 +157,7 @@ pub struct Explanation {
 /// # Panics
 /// If there is no such row.
 pub fn explain(
-    members: &mut Members,
+    members: &mut dyn Judges,
     data: &Dataset,
     row: usize,
     settings: &ExplainSettings,

@@ -4,6 +4,7 @@
 //! The modules stand in the order in which data flows; each sees only those before it (the table
 //! in ARCHITECTURE.md, kept true by `tests/layers.rs`).
 
+pub mod causes;
 pub mod disk;
 pub mod fetch;
 pub mod seed;
@@ -55,6 +56,8 @@ pub mod tensorboard;
 
 pub mod predict;
 
+pub mod fit;
+
 pub mod evaluate;
 pub mod export;
 
@@ -65,6 +68,8 @@ pub mod protocol;
 pub mod reproduce;
 
 pub mod members;
+
+pub mod judges;
 
 pub mod outlier;
 

@@ -12,7 +12,6 @@ use crate::predictions::{
 };
 use crate::run::{Checkpoint, CheckpointChoice, Run, RunError};
 use crate::train::{TrainError, inputs, network_for_inference};
-use crate::training::WeightsChoice;
 
 /// Rows that are predicted at once.
 const CHUNK: usize = 512;
@@ -166,8 +165,5 @@ impl Model {
 
 /// The weights that a configuration evaluates with.
 pub(crate) fn trained_weights(config: &Config, checkpoint: Checkpoint) -> Tensors {
-    match (config.training.evaluate_with, checkpoint.state.average) {
-        (WeightsChoice::Average, Some(average)) => average,
-        _ => checkpoint.state.weights,
-    }
+    checkpoint.state.into_trained(config.training.evaluate_with)
 }

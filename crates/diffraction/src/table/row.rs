@@ -1,5 +1,8 @@
 //! One sample of a table.
 
+use super::{Place, TableError};
+use crate::grid::MAX_POINTS;
+
 /// One sample: who it is, and its pattern with the zeros left out.
 ///
 /// `indices` ascend strictly and `values` are finite and positive, one per index; the points that
@@ -44,7 +47,7 @@ impl Row {
     /// # Panics
     /// When `dense` has more than 65 535 points.
     pub fn take(&mut self, dense: &[f32]) {
-        assert!(dense.len() <= crate::grid::MAX_POINTS, "a pattern has at most 65 535 points");
+        assert!(dense.len() <= MAX_POINTS, "a pattern has at most 65 535 points");
         self.indices.clear();
         self.values.clear();
         self.exact.clear();
@@ -54,6 +57,43 @@ impl Row {
                 self.values.push(value);
             }
         }
+    }
+
+    /// Takes the non-zero values of a dense pattern that nobody has looked at yet, under the checks
+    /// that a table's cells meet; `place` says where it stands.
+    ///
+    /// # Errors
+    /// A value that is negative, or not finite in single precision; or too many values.
+    pub fn take_checked(
+        &mut self,
+        place: &Place,
+        dense: impl IntoIterator<Item = f64>,
+    ) -> Result<(), TableError> {
+        self.indices.clear();
+        self.values.clear();
+        self.exact.clear();
+        let at = |point: usize| (place.clone(), self.name.clone(), format!("v{}", point + 1));
+        for (point, found) in dense.into_iter().enumerate() {
+            let value = found as f32;
+            if value == 0.0 {
+                continue;
+            }
+            if !value.is_finite() {
+                let ((place, sample, column), found) = (at(point), found.to_string());
+                return Err(TableError::NotFinite { place, sample, column, found });
+            }
+            if value < 0.0 {
+                let ((place, sample, column), found) = (at(point), found.to_string());
+                return Err(TableError::Negative { place, sample, column, found });
+            }
+            let Some(index) = u16::try_from(point).ok().filter(|_| point < MAX_POINTS) else {
+                let found = point + 1;
+                return Err(TableError::Points { path: place.path.clone(), found });
+            };
+            self.indices.push(index);
+            self.values.push(value);
+        }
+        Ok(())
     }
 
     /// Empties the row, keeping its buffers.
@@ -83,5 +123,23 @@ mod tests {
         let mut back = [9.0; 5];
         row.fill(&mut back);
         assert_eq!(back, dense);
+    }
+
+    #[test]
+    fn unchecked_numbers_are_refused_as_cells_of_a_table_are() {
+        let place = Place { path: "X".into(), line: 4, is_row: true };
+        let mut row = Row { name: "a".to_owned(), ..Row::default() };
+        let mut said = |dense: &[f64]| match row.take_checked(&place, dense.iter().copied()) {
+            Ok(()) => format!("{:?} {:?}", row.indices, row.values),
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said(&[0.0, 0.25, -0.0, 1e-60, 2.0]), "[1, 4] [0.25, 2.0]");
+        assert_eq!(said(&[0.0, -0.5]), "X, row 4, sample `a`, column `v2`: -0.5 is negative");
+        let infinite = said(&[1e300]);
+        assert!(infinite.ends_with("is not finite"), "{infinite}");
+        assert!(said(&[f64::NAN]).ends_with("column `v1`: NaN is not finite"));
+        let mut long = vec![0.0; 70_000];
+        long[69_999] = 1.0;
+        assert_eq!(said(&long), "X cannot hold 70000 points: 1 to 65535 are possible");
     }
 }

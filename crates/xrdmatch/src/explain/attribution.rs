@@ -4,7 +4,8 @@ use super::methods::{integrated_gradients, log_odds};
 use super::shapley::{Orders, Values};
 use super::{ExplainError, ExplainSettings, Method, Span, spans};
 use crate::encoder::Sticks;
-use crate::members::{Members, MembersError};
+use crate::judges::Judges;
+use crate::members::MembersError;
 
 /// A prepared pattern and its peaks.
 pub(super) struct Pattern {
@@ -34,7 +35,7 @@ impl Pattern {
     /// What each member says of some subsets of the peaks.
     pub(super) fn ask(
         &self,
-        members: &mut Members,
+        members: &mut dyn Judges,
         subsets: &[Vec<bool>],
     ) -> Result<Vec<Vec<f64>>, MembersError> {
         let patterns: Vec<Sticks> =
@@ -60,7 +61,7 @@ pub(super) struct Attributions {
 
 /// Integrated gradients of every member.
 pub(super) fn by_gradients(
-    members: &mut Members,
+    members: &mut dyn Judges,
     pattern: &Pattern,
     steps: usize,
 ) -> Result<Attributions, ExplainError> {
@@ -82,7 +83,7 @@ pub(super) fn by_gradients(
 
 /// Shapley values of the peaks for every member.
 pub(super) fn by_orders(
-    members: &mut Members,
+    members: &mut dyn Judges,
     pattern: &Pattern,
     settings: &ExplainSettings,
 ) -> Result<Attributions, ExplainError> {

@@ -6,7 +6,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::attribution::Pattern;
 use super::{Check, ExplainSettings};
-use crate::members::{Members, MembersError};
+use crate::judges::Judges;
+use crate::members::MembersError;
 
 /// Sets of peaks to take out: each alone, the named ones, the strongest, and random draws.
 pub(super) struct Sets {
@@ -48,7 +49,7 @@ impl Sets {
     /// By how much the log-odds fall without each set, mean over members.
     pub(super) fn effects(
         &self,
-        members: &mut Members,
+        members: &mut dyn Judges,
         pattern: &Pattern,
         full: &[f64],
     ) -> Result<Vec<f64>, MembersError> {

@@ -15,6 +15,14 @@ use crate::train::TrainError;
 /// Models that form no ensemble, or cannot be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum MembersError {
+    /// Weights of a fitted model are of another network.
+    #[error("member {member} of the fitted model: {source}")]
+    Fitted {
+        /// The member, counted from 0.
+        member: usize,
+        /// What does not fit.
+        source: LoadError,
+    },
     /// No run was named.
     #[error("form an ensemble of no run")]
     NoRuns,

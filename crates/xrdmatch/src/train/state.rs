@@ -4,6 +4,7 @@ use convnet::Tensors;
 use serde::{Deserialize, Serialize};
 
 use super::StepReport;
+use crate::training::WeightsChoice;
 
 /// Everything that the next step depends on, besides configuration and data.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +19,17 @@ pub struct TrainerState {
     pub optimizer: Tensors,
     /// The threshold rule's state.
     pub objective: Tensors,
+}
+
+impl TrainerState {
+    /// The weights that training evaluates with.
+    #[must_use]
+    pub fn into_trained(self, choice: WeightsChoice) -> Tensors {
+        match (choice, self.average) {
+            (WeightsChoice::Average, Some(average)) => average,
+            _ => self.weights,
+        }
+    }
 }
 
 /// The place in the sequence of steps, and what was noted on the way.

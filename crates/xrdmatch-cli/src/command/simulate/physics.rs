@@ -2,8 +2,9 @@
 
 use clap::{Args, ValueEnum};
 use diffraction::Grid;
-use diffraction::profile::{Caglioti, Doublet, MarchDollase, Profile, Shape, count};
-use diffraction::simulate::{DisplacementFactors, Recipe, Wavelength};
+use diffraction::profile::{Profile, count};
+use diffraction::setup::{self, Setup};
+use diffraction::simulate::Recipe;
 use xrdmatch::seed::Seed;
 
 use crate::failure::Failure;
@@ -133,31 +134,33 @@ impl Made {
 
 impl Physics {
     pub(super) fn build(&self, grid: &Grid) -> Result<Made, Failure> {
-        let usage = |error: &dyn std::fmt::Display| Failure::usage(error.to_string());
-        let mut recipe = match self.recipe {
-            RecipeName::Paper => Recipe::paper(),
-            RecipeName::Physical => Recipe::physical(),
+        let setup = Setup {
+            recipe: match self.recipe {
+                RecipeName::Paper => setup::RecipeName::Paper,
+                RecipeName::Physical => setup::RecipeName::Physical,
+            },
+            wavelength: self.wavelength.clone(),
+            anomalous: !self.no_anomalous,
+            displacement_b: self.displacement_b,
+            profile: self.profile.map(|shape| match shape {
+                ShapeName::Gaussian => setup::ShapeName::Gaussian,
+                ShapeName::Lorentzian => setup::ShapeName::Lorentzian,
+                ShapeName::PseudoVoigt => setup::ShapeName::PseudoVoigt,
+                ShapeName::Voigt => setup::ShapeName::Voigt,
+            }),
+            mixing: self.mixing,
+            width: self.width.clone(),
+            size: self.size,
+            strain: self.strain,
+            ka2: self.ka2,
+            zero_shift: self.zero_shift.unwrap_or(0.0),
+            sample_height: self.sample_height.unwrap_or(0.0),
+            variable_slit: self.variable_slit,
+            texture: self.texture.clone(),
+            background: self.background.clone(),
         };
-        recipe.wavelength = self.wavelength.parse().map_err(|error| usage(&error))?;
-        recipe.two_theta = (grid.start(), grid.end());
-        recipe.anomalous &= !self.no_anomalous;
-        if let Some(b) = self.displacement_b {
-            if !(0.0..=100.0).contains(&b) {
-                return Err(Failure::usage(format!(
-                    "--displacement-b is {b}, expected 0 to 100 Å²"
-                )));
-            }
-            recipe.displacement = DisplacementFactors::OrElse(b);
-        }
-        let mut doublet = None;
-        if let (Some(_), Some((first, second))) =
-            (self.profile, Wavelength::doublet(&self.wavelength))
-        {
-            recipe.wavelength = first;
-            doublet =
-                Some(Doublet { wavelength: second, ratio: self.ka2 }).filter(|d| d.ratio != 0.0);
-        }
-        let profile = self.profile.map(|shape| self.profile(shape, doublet)).transpose()?;
+        let (recipe, profile) =
+            setup.build(grid).map_err(|error| Failure::usage(error.to_string()))?;
         if self.counts.is_some_and(|counts| !(1.0..=1e12).contains(&counts)) {
             return Err(Failure::usage("--counts must be from 1 to 10¹²"));
         }
@@ -171,38 +174,5 @@ impl Physics {
         });
         let counts = self.counts.map(|counts| (counts, Seed(self.seed)));
         Ok(Made { recipe, profile, described, counts })
-    }
-
-    fn profile(&self, shape: ShapeName, doublet: Option<Doublet>) -> Result<Profile, Failure> {
-        let mut profile = Profile { doublet, ..Profile::default() };
-        profile.shape = match shape {
-            ShapeName::Gaussian => Shape::Gaussian,
-            ShapeName::Lorentzian => Shape::Lorentzian,
-            ShapeName::PseudoVoigt => Shape::PseudoVoigt { mixing: self.mixing },
-            ShapeName::Voigt => Shape::ThompsonCoxHastings,
-        };
-        profile.instrument = match self.width[..] {
-            [] => profile.instrument,
-            [fwhm] => Caglioti::constant(fwhm),
-            [u, v, w] => Caglioti { u, v, w },
-            _ => return Err(Failure::usage("--width takes one number (FWHM) or three (U,V,W)")),
-        };
-        profile.texture = match self.texture[..] {
-            [] => None,
-            [h, k, l, ratio] if [h, k, l].iter().all(|i| i.fract() == 0.0 && i.abs() < 1000.0) => {
-                #[expect(clippy::cast_possible_truncation, reason = "small whole numbers")]
-                let hkl = [h as i32, k as i32, l as i32];
-                Some(MarchDollase { hkl, ratio })
-            }
-            _ => return Err(Failure::usage("--texture takes three whole indices and a ratio")),
-        };
-        profile.size = self.size.or(profile.size);
-        profile.strain = self.strain.unwrap_or(profile.strain);
-        profile.zero_shift = self.zero_shift.unwrap_or(0.0);
-        profile.variable_slit = self.variable_slit;
-        profile.displacement = self.sample_height.unwrap_or(0.0);
-        profile.background.clone_from(&self.background);
-        profile.validate().map_err(|error| Failure::usage(error.to_string()))?;
-        Ok(profile)
     }
 }
