@@ -7,8 +7,9 @@ use pyo3::prelude::*;
 use xrdmatch::calibrate::CalibrationMethod;
 use xrdmatch::members::{Members, Selection};
 use xrdmatch::outlier::OutlierSettings;
+use xrdmatch::part::Part;
 use xrdmatch::screen::{
-    Ended, Part, PriorChoice, RankSettings, ScreenError, ScreenSettings, Screener, rank,
+    Ended, PriorChoice, RankSettings, ScreenError, ScreenSettings, Screener, rank,
 };
 
 use crate::arrays::from_json;
