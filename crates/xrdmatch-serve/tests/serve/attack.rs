@@ -226,6 +226,9 @@ fn what_unpacks_to_too_much_is_refused_in_bounded_memory() {
         assert!(!reason.contains("/tmp") && reason.len() > 10, "{name}: {reason}");
     }
     if let (Some(before), Some(after)) = (before, resident_at_most()) {
+        println!(
+            "six bombs of less than 1 MB: memory at most {before} kB before, {after} kB after"
+        );
         // The readers promise less than 1 GiB each, two at a time.
         assert!(after - before < 1_500_000, "{before} kB before, {after} kB after");
     }
