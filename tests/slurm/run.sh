@@ -42,13 +42,13 @@ await() {
     fail "not within $seconds s: $what"
 }
 
-train=(train --demo --config "$tests/small.toml" --no-baselines --jobs 1 --threads 1 --claim-seconds 10)
+train=(train --demo --config "$tests/small.toml" --no-baselines --threads 1 --claim-seconds 10)
 experiments=6
 cd "$work" || exit 1
 
 reference() {
     [ -e runs/whole ] && return
-    "$binary" "${train[@]}" --run runs/whole --experiments 0..$experiments -q >reference.log 2>&1 || fail "the reference run"
+    "$binary" "${train[@]}" --run runs/whole --experiments 0..$experiments --jobs 2 -q >reference.log 2>&1 || fail "the reference run"
     say "single machine: $experiments experiments complete"
 }
 
@@ -134,7 +134,7 @@ END
     await 20 "two nodes" '[ "$(sinfo -h -N -p low -t idle | wc -l)" -eq 2 ]'
     say "$(slurmd -V): two nodes"
     "$binary" slurm --experiments 0..$experiments --tasks $experiments --cpus 1 --memory 0 --time 10 \
-        --partition low --submit -- "${train[@]}" --run runs/slurm || fail "xrdmatch slurm --submit"
+        --partition low --submit -- "${train[@]}" --jobs 1 --run runs/slurm || fail "xrdmatch slurm --submit"
     job_on() { squeue -h -t R -p low -w "$1" -o %A | head -n 1; }
     # A checkpoint of the experiment that a node works at: experiments go by array index less one.
     under_way() {
@@ -165,8 +165,9 @@ END
 
     await 60 "work on n2" 'hurry; under_way n2'
     say "time runs out for $(squeue -h -t R -w n2 -o %i)"
-    scancel --batch --signal=USR1 "$(job_on n2)"
-    await 20 "it is queued again" 'grep -q "checkpoint written" runs/slurm.slurm/*.txt'
+    local job
+    await 20 "it takes the signal" 'job=$(job_on n2); scancel --batch --signal=USR1 "$job"'
+    await 30 "it is queued again" '[ -z "$(squeue -h -t R,CG -p low -j "$job" -o %A)" ]'
     await 240 "the array has ended, and the job after it" 'hurry; [ -z "$(squeue -h)" ]'
     same slurm 3
     [ -s runs/slurm.slurm/report.html ] && [ -s runs/slurm.slurm/protocol.txt ] || fail "no report followed"
@@ -192,7 +193,7 @@ hyperqueue() {
     worker w2
     say "$(hq --version): two workers"
     hq submit --array "1-$experiments" --cpus 1 --stdout none --stderr "$work/hq-%{TASK_ID}.log" -- \
-        "$binary" "${train[@]}" --run runs/hq --experiments 0..$experiments --shard "auto/$experiments" \
+        "$binary" "${train[@]}" --run runs/hq --jobs 1 --experiments 0..$experiments --shard "auto/$experiments" \
         >/dev/null || fail "hq submit"
     await 60 "work under way" 'ls runs/hq/exp_*/checkpoints | grep -qx "0[0-9]*"'
     say "worker w2 dies"
