@@ -5,9 +5,9 @@ usage: hyperqueue_job.py RUN TASKS BINARY ARGUMENT…
 Exit codes: 0 the second job ended well, 1 it did not, 2 nothing was there to kill.
 """
 
+import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -34,9 +34,9 @@ with LocalCluster() as cluster:
     for _ in range(600):
         begun = [claim for claim in run.glob("exp_*/claim-*") if any((claim.parent / "checkpoints").glob("[0-9]*"))]
         begun = [claim for claim in begun if not (claim.parent / "result.json").exists()]
-        found = subprocess.run(["pgrep", "-f", f"{run} .*--shard auto/"], capture_output=True, text=True).stdout.split()
-        if begun and found:
-            killed = int(found[0])
+        # The process that makes an experiment with a checkpoint, by its claim: on one machine here.
+        if begun:
+            killed = json.loads(begun[0].read_text().splitlines()[0])["process"]
             os.kill(killed, signal.SIGKILL)
             break
         time.sleep(0.1)
