@@ -1,6 +1,6 @@
 #!/bin/bash
 # Experiments on a real Slurm and a real HyperQueue, broken in the middle: a node dies, a job is
-# preempted, another one's time runs out, a worker is killed. Every experiment must end once, with the
+# preempted, another one's time runs out, a task of HyperQueue is killed. Every experiment must end once, with the
 # bits of the run of a single machine.
 #
 # usage: run.sh [slurm] [hyperqueue]      XRDMATCH: the binary; needs root
@@ -42,13 +42,13 @@ await() {
     fail "not within $seconds s: $what"
 }
 
-train=(train --demo --config "$tests/small.toml" --no-baselines --jobs 1 --threads 1 --claim-seconds 10)
+train=(train --demo --config "$tests/small.toml" --no-baselines --threads 1 --claim-seconds 10)
 experiments=6
 cd "$work" || exit 1
 
 reference() {
     [ -e runs/whole ] && return
-    "$binary" "${train[@]}" --run runs/whole --experiments 0..$experiments -q >reference.log 2>&1 || fail "the reference run"
+    "$binary" "${train[@]}" --run runs/whole --experiments 0..$experiments --jobs 2 -q >reference.log 2>&1 || fail "the reference run"
     say "single machine: $experiments experiments complete"
 }
 
@@ -134,7 +134,7 @@ END
     await 20 "two nodes" '[ "$(sinfo -h -N -p low -t idle | wc -l)" -eq 2 ]'
     say "$(slurmd -V): two nodes"
     "$binary" slurm --experiments 0..$experiments --tasks $experiments --cpus 1 --memory 0 --time 10 \
-        --partition low --submit -- "${train[@]}" --run runs/slurm || fail "xrdmatch slurm --submit"
+        --partition low --submit -- "${train[@]}" --jobs 1 --run runs/slurm || fail "xrdmatch slurm --submit"
     job_on() { squeue -h -t R -p low -w "$1" -o %A | head -n 1; }
     # A checkpoint of the experiment that a node works at: experiments go by array index less one.
     under_way() {
@@ -165,42 +165,26 @@ END
 
     await 60 "work on n2" 'hurry; under_way n2'
     say "time runs out for $(squeue -h -t R -w n2 -o %i)"
-    scancel --batch --signal=USR1 "$(job_on n2)"
-    await 20 "it is queued again" 'grep -q "checkpoint written" runs/slurm.slurm/*.txt'
+    local job
+    await 20 "it takes the signal" 'job=$(job_on n2); scancel --batch --signal=USR1 "$job"'
+    await 30 "it is queued again" '[ -z "$(squeue -h -t R,CG -p low -j "$job" -o %A)" ]'
     await 240 "the array has ended, and the job after it" 'hurry; [ -z "$(squeue -h)" ]'
     same slurm 3
     [ -s runs/slurm.slurm/report.html ] && [ -s runs/slurm.slurm/protocol.txt ] || fail "no report followed"
     say "the job after the array has evaluated and reported"
 }
 
+# HyperQueue through its Python package, which brings server and workers in one process: a task is
+# killed, and the same job is submitted again.
 hyperqueue() {
-    if ! command -v hq >/dev/null; then
-        { python3 -m venv hq && hq/bin/pip install --quiet hyperqueue==0.27.0; } >hq-install.log 2>&1
-        PATH=$work/hq/bin:$PATH
-    fi
-    command -v hq >/dev/null || { not_run "HyperQueue: the package cannot be installed from PyPI"; return; }
-    export HQ_SERVER_DIR=$work/hq-server
-    hq server start >hq-server.log 2>&1 &
-    mine+=($!)
-    await 20 "a server" 'hq server info'
-    worker() {
-        unshare --uts --pid --fork --kill-child --mount-proc sh -c "hostname $1; exec hq worker start --cpus 1 --heartbeat 1s" >>"$1.log" 2>&1 &
-        mine+=($!)
-        last=$!
-    }
-    worker w1
-    worker w2
-    say "$(hq --version): two workers"
-    hq submit --array "1-$experiments" --cpus 1 --stdout none --stderr "$work/hq-%{TASK_ID}.log" -- \
-        "$binary" "${train[@]}" --run runs/hq --experiments 0..$experiments --shard "auto/$experiments" \
-        >/dev/null || fail "hq submit"
-    await 60 "work under way" 'ls runs/hq/exp_*/checkpoints | grep -qx "0[0-9]*"'
-    say "worker w2 dies"
-    kill -9 "$(pgrep -P "$last")"
-    worker w3
-    timeout 240 hq job wait last >/dev/null || fail "the job did not end well: $(hq job list --all)"
+    { python3 -m venv hq && hq/bin/pip install --quiet hyperqueue==0.27.0; } >hq-install.log 2>&1
+    hq/bin/python -c 'import hyperqueue' 2>/dev/null ||
+        { not_run "HyperQueue: the package cannot be installed from PyPI"; return; }
+    say "HyperQueue 0.27.0: two workers, one task is killed, the job is submitted again"
+    timeout 240 hq/bin/python "$tests/hyperqueue_job.py" runs/hq $experiments \
+        "$binary" "${train[@]}" --run runs/hq --jobs 1 --experiments 0..$experiments -q >hq.log 2>&1 ||
+        fail "HyperQueue (exit code $?)"
     same hq 1
-    hq server stop >/dev/null 2>&1
 }
 
 failed=0
