@@ -24,11 +24,18 @@ pub struct BatchSizes {
     pub unlabeled: usize,
     /// How labelled samples are seen.
     pub labeled_view: LabeledView,
+    /// How unlabelled samples are seen.
+    pub unlabeled_view: UnlabeledView,
 }
 
 impl Default for BatchSizes {
     fn default() -> Self {
-        Self { labeled: 32, unlabeled: 96, labeled_view: LabeledView::Weak }
+        Self {
+            labeled: 32,
+            unlabeled: 96,
+            labeled_view: LabeledView::Weak,
+            unlabeled_view: UnlabeledView::Augmented,
+        }
     }
 }
 
@@ -40,6 +47,16 @@ pub enum LabeledView {
     Plain,
     /// Weakly augmented, as published.
     Weak,
+}
+
+/// How unlabelled samples are seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum UnlabeledView {
+    /// As prepared, twice: what tells teacher and student apart is then the network's dropout alone.
+    Plain,
+    /// Once weakly and once strongly augmented, as published.
+    Augmented,
 }
 
 /// A sample of the pool: a row of the unlabelled file, or a training row without its label.
@@ -176,7 +193,7 @@ impl<'a> Batches<'a> {
         for (place, row) in batch.rows.iter_mut().enumerate() {
             *row = self.pool_order.at(first + place as u64, seed, experiment);
         }
-        let (unlabeled, pool) = (self.unlabeled, &self.pool);
+        let (unlabeled, pool, view) = (self.unlabeled, &self.pool, self.sizes.unlabeled_view);
         let weak = batch.weak.as_mut_slice().par_chunks_mut(points);
         let strong = batch.strong.as_mut_slice().par_chunks_mut(points);
         let places = weak.zip(strong).zip(&mut self.scratch).zip(&batch.rows).enumerate();
@@ -185,6 +202,11 @@ impl<'a> Batches<'a> {
                 PoolSample::Unlabeled(row) => unlabeled.pattern(row),
                 PoolSample::Labeled(row) => labeled.pattern(row),
             };
+            if view == UnlabeledView::Plain {
+                views.plain(indices, values, scratch, weak);
+                strong.copy_from_slice(weak);
+                return;
+            }
             let mut rng = seed.rng(Purpose::WeakView, experiment, step, place as u64);
             views.weak(indices, values, scratch, &mut rng, weak);
             let mut rng = seed.rng(Purpose::StrongView, experiment, step, place as u64);

@@ -25,10 +25,20 @@ fn prepared(rows: usize) -> Prepared {
 }
 
 fn batches<'a>(labeled: &'a Prepared, unlabeled: &'a Prepared, experiment: u32) -> Batches<'a> {
+    batches_seen(labeled, unlabeled, experiment, UnlabeledView::Augmented)
+}
+
+fn batches_seen<'a>(
+    labeled: &'a Prepared,
+    unlabeled: &'a Prepared,
+    experiment: u32,
+    unlabeled_view: UnlabeledView,
+) -> Batches<'a> {
     let rows = vec![(0, 0), (2, 1), (3, 1)];
     let mut pool: Vec<PoolSample> = (0..17).map(PoolSample::Unlabeled).collect();
     pool.extend([0, 2, 3].map(PoolSample::Labeled));
-    let sizes = BatchSizes { labeled: 5, unlabeled: 8, labeled_view: LabeledView::Weak };
+    let labeled_view = LabeledView::Weak;
+    let sizes = BatchSizes { labeled: 5, unlabeled: 8, labeled_view, unlabeled_view };
     let augmentation =
         Augmentation { weak_shift_min: 1, weak_shift_max: 9, ..Augmentation::default() };
     let grid = Grid::new(0.0, 0.02, labeled.points()).expect("a grid");
@@ -83,4 +93,26 @@ fn every_sample_is_visited_equally_often() {
     assert_eq!((labels[&0], labels[&1]), (25, 50));
     assert_eq!(rows.len(), 20);
     assert!(rows.values().all(|&count| count == 6), "{rows:?}");
+}
+
+#[test]
+fn plain_unlabeled_views_are_the_patterns_and_change_nothing_else() {
+    let (labeled, unlabeled) = (prepared(4), prepared(17));
+    let (_, rows, [labeled_views, weak, strong]) =
+        step(&mut batches_seen(&labeled, &unlabeled, 2, UnlabeledView::Plain), 5);
+    let augmented = step(&mut batches(&labeled, &unlabeled, 2), 5);
+    assert_eq!((&rows, &labeled_views), (&augmented.1, &augmented.2[0]));
+    assert_eq!(weak, strong);
+    assert_ne!(weak, augmented.2[1]);
+    for (view, &row) in weak.chunks_exact(201).zip(&rows) {
+        // Rows 17 to 19 of the pool are the training rows 0, 2 and 3.
+        let number = if row < 17 { row } else { [0, 2, 3][row - 17] };
+        let mut expected = vec![0.0; 201];
+        expected[number % 150] = 0.5;
+        expected[150 + number % 7] = 0.25;
+        expected[190] = 1.0;
+        assert_eq!(view.len(), expected.len());
+        // The plain view scales to [0, 1], which these patterns fill already.
+        assert_eq!(view, expected);
+    }
 }
