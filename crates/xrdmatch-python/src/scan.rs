@@ -149,6 +149,9 @@ pub(crate) fn read_scans(py: Python<'_>, path: PathBuf) -> PyResult<Vec<Scan>> {
     read.into_iter().map(|scan| Scan::new(py, &path, scan)).collect()
 }
 
+/// Rows on a grid, what was left out and why, and what became of each row.
+type Imported<'py> = (Dataset, Vec<(String, String)>, Bound<'py, PyAny>);
+
 /// Scan files and directories as rows on a grid; with what was left out, and what became of each row.
 #[pyfunction]
 pub(crate) fn import_scans<'py>(
@@ -156,7 +159,7 @@ pub(crate) fn import_scans<'py>(
     paths: Vec<PathBuf>,
     options: Options,
     strict: bool,
-) -> PyResult<(Dataset, Vec<(String, String)>, Bound<'py, PyAny>)> {
+) -> PyResult<Imported<'py>> {
     let (processing, grid) = options.processing()?;
     let files = find(&paths, Wanted::Scans).map_err(Raised::from)?.files;
     if files.is_empty() {
