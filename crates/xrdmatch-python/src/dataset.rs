@@ -37,7 +37,6 @@ impl Dataset {
     #[new]
     #[pyo3(signature = (patterns, *, names=None, labels=None, formulas=None, ids=None,
         conductivities=None, grid=None))]
-    #[expect(clippy::too_many_arguments, reason = "the columns of a table, by keyword")]
     fn new(
         patterns: &Bound<'_, PyAny>,
         names: Option<Vec<String>>,

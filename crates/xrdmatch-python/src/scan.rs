@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use crate::arrays::from_json;
+use crate::arrays::{Skipped, from_json};
 use crate::dataset::Dataset;
 use crate::interrupt::interruptible;
 use crate::raised::Raised;
@@ -156,7 +156,7 @@ pub(crate) fn import_scans<'py>(
     paths: Vec<PathBuf>,
     options: Options,
     strict: bool,
-) -> PyResult<(Dataset, Vec<(String, String)>, Bound<'py, PyAny>)> {
+) -> PyResult<(Dataset, Skipped, Bound<'py, PyAny>)> {
     let (processing, grid) = options.processing()?;
     let files = find(&paths, Wanted::Scans).map_err(Raised::from)?.files;
     if files.is_empty() {
