@@ -15,6 +15,9 @@ use crate::raised::Raised;
 /// What errors call the rows of an array.
 pub(crate) const SOURCE: &str = "X";
 
+/// What was left out of a batch: the file and why.
+pub(crate) type Skipped = Vec<(String, String)>;
+
 /// A matrix of single or double precision; anything else becomes double.
 pub(crate) enum Patterns<'py> {
     Single(PyReadonlyArray2<'py, f32>),

@@ -13,7 +13,7 @@ use pyo3::prelude::*;
 use std::ops::ControlFlow;
 use std::sync::atomic::Ordering;
 
-use crate::arrays::from_json;
+use crate::arrays::{Skipped, from_json};
 use crate::dataset::Dataset;
 use crate::interrupt::interruptible;
 use crate::raised::Raised;
@@ -149,9 +149,6 @@ pub(crate) fn read_scans(py: Python<'_>, path: PathBuf) -> PyResult<Vec<Scan>> {
     read.into_iter().map(|scan| Scan::new(py, &path, scan)).collect()
 }
 
-/// Rows on a grid, what was left out and why, and what became of each row.
-type Imported<'py> = (Dataset, Vec<(String, String)>, Bound<'py, PyAny>);
-
 /// Scan files and directories as rows on a grid; with what was left out, and what became of each row.
 #[pyfunction]
 pub(crate) fn import_scans<'py>(
@@ -159,7 +156,7 @@ pub(crate) fn import_scans<'py>(
     paths: Vec<PathBuf>,
     options: Options,
     strict: bool,
-) -> PyResult<Imported<'py>> {
+) -> PyResult<(Dataset, Skipped, Bound<'py, PyAny>)> {
     let (processing, grid) = options.processing()?;
     let files = find(&paths, Wanted::Scans).map_err(Raised::from)?.files;
     if files.is_empty() {

@@ -14,6 +14,7 @@ use pyo3::prelude::*;
 use xrdmatch::causes::chain;
 use xrdmatch::seed::Seed;
 
+use crate::arrays::Skipped;
 use crate::dataset::Dataset;
 use crate::interrupt::interruptible;
 use crate::raised::Raised;
@@ -91,7 +92,7 @@ pub(crate) fn simulate(
     texts: Vec<String>,
     options: Options,
     strict: bool,
-) -> PyResult<(Dataset, Vec<(String, String)>)> {
+) -> PyResult<(Dataset, Skipped)> {
     let (start, step, stop_at) = options.grid;
     let grid = Grid::spanning(start, step, stop_at).map_err(Raised::from)?;
     let (recipe, profile) = options.setup()?.build(&grid).map_err(Raised::from)?;
