@@ -19,7 +19,7 @@
 //! events are first cut back to the length they had at that checkpoint.
 //!
 //! Any number of processes, on machines that share the directory, may write to one run: each
-//! experiment, and the encoder, is made by who holds its [claim](crate::claim). A process that is
+//! experiment, and the encoder, is made by who holds its [claim]. A process that is
 //! asked for an experiment which another one makes waits for it, and takes it over if the other dies.
 
 mod checkpoint;
