@@ -483,12 +483,10 @@ mod tests {
 
     #[test]
     fn products_equal_plain_sums_for_every_instruction_set() {
+        let all = [(1, 1, 1), (2, 2, 3), (12, 2, 0), (13, 1, 7), (23, 3, 300), (48, 1, 513)];
+        let shapes = if cfg!(miri) { &all[..4] } else { &all[..] };
         for isa in Isa::available() {
-            for (case, (m, panels, k)) in
-                [(1, 1, 1), (2, 2, 3), (13, 1, 7), (23, 3, 300), (48, 1, 513), (12, 2, 0)]
-                    .into_iter()
-                    .enumerate()
-            {
+            for (case, &(m, panels, k)) in shapes.iter().enumerate() {
                 // Overlapping rows, and rows that are neighbours.
                 for (row, step) in [(3, 1), (1, m + 2)] {
                     let a = uniform(case as u64, 1, (m * row + k * step + 1).max(1), 1.0);
