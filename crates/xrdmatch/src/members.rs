@@ -26,10 +26,6 @@ pub use selection::Selection;
 /// Rows of one forward pass, after which the caller is asked whether to go on.
 pub(crate) const PIECE: usize = 256;
 
-/// A pass of fewer rows is filled up to this many: a network may take another algorithm for few
-/// rows, and a pattern's probability must not depend on what stands beside it.
-const LEAST: usize = 32;
-
 /// One finished experiment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MemberId {
@@ -290,9 +286,7 @@ impl Members {
                 return Ok(None);
             }
             let count = piece.len();
-            let mut piece = piece.to_vec();
-            piece.resize(count.max(LEAST), piece[count - 1]);
-            let signals = self.inputs.plain(data, &piece);
+            let signals = self.inputs.filled(data, piece);
             let answered = self.network.infer(&signals, Weights::Current);
             logits.extend_from_slice(&answered.as_slice()[..count * classes]);
             if features {
