@@ -29,33 +29,25 @@ Runs every check but `long`, or only the steps named:
   long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
            nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)";
 
-/// A step by name: the commands it runs.
+/// What is built of the workspace, alike in every step: with other packages or features cargo would unify
+/// the features of dependencies otherwise, and build most of them again.
+const WHOLE: [&str; 3] = ["--workspace", "--features", "convnet/reference"];
+
+/// A step by name: the cargo commands it runs; `WHOLE` stands for [`WHOLE`].
 const STEPS: [(&str, &[&[&str]]); 9] = [
     ("format", &[&["fmt", "--all", "--check"]]),
-    ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
-    ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
-    (
-        "doc",
-        &[
-            &["test", "--workspace", "--doc", "--quiet"],
-            &["doc", "--workspace", "--no-deps", "--quiet"],
-        ],
-    ),
+    ("lint", &[&["clippy", "WHOLE", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
+    ("test", &[&["test", "WHOLE", "--no-fail-fast"]]),
+    ("doc", &[&["test", "WHOLE", "--doc", "--quiet"], &["doc", "WHOLE", "--no-deps", "--quiet"]]),
     // Done by `page::passes`.
     ("page", &[]),
     // What is built here, `browser::passes` then runs.
-    (
-        "browser",
-        &[
-            &["build", "--package", "xrdmatch-cli", "--quiet"],
-            &["build", "--package", "xrdmatch-report", "--example", "synthetic_run", "--quiet"],
-        ],
-    ),
+    ("browser", &[&["build", "WHOLE", "--bins", "--examples", "--quiet"]]),
     // The package is held against the command line; the rest is `python::passes`.
-    ("python", &[&["build", "--package", "xrdmatch-cli", "--quiet"]]),
+    ("python", &[&["build", "WHOLE", "--bins", "--examples", "--quiet"]]),
     ("deny", &[&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]]),
     // What is built here, `cluster::passes` then runs.
-    ("long", &[&["build", "--package", "xrdmatch-cli", "--quiet"]]),
+    ("long", &[&["build", "WHOLE", "--bins", "--examples", "--quiet"]]),
 ];
 
 fn main() -> ExitCode {
@@ -115,7 +107,12 @@ fn main() -> ExitCode {
 fn cargo(arguments: &[&str]) -> bool {
     let program = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let mut command = Command::new(program);
-    command.args(arguments);
+    for argument in arguments {
+        match *argument {
+            "WHOLE" => command.args(WHOLE),
+            _ => command.arg(argument),
+        };
+    }
     if arguments.first() == Some(&"doc") {
         command.env("RUSTDOCFLAGS", "-D warnings");
     }
