@@ -82,13 +82,96 @@ proptest! {
     }
 
     #[test]
-    fn friedel_pairs_are_equal_without_anomalous_scattering(lattice in lattice(), atoms in atoms()) {
+    fn friedel_opposites_are_as_strong_without_anomalous_scattering(
+        lattice in lattice(), atoms in atoms(),
+    ) {
         let structure = structure(lattice, &atoms);
         let recipe = Recipe::paper();
-        for reflection in reflections(&structure, &recipe).expect("reflections").iter().take(50) {
-            let plus = f_squared_by_definition(&structure, reflection.hkl, &recipe);
-            let minus = f_squared_by_definition(&structure, reflection.hkl.map(|x| -x), &recipe);
-            prop_assert!((plus - minus).abs() < 1e-9 * plus.max(1.0));
+        let found = reflections(&structure, &recipe).expect("reflections");
+        let scale = found.iter().map(|r| r.f_squared).fold(0.0, f64::max);
+        for reflection in &found {
+            let opposite = reflection.hkl.map(|x| -x);
+            let expected = f_squared_by_definition(&structure, opposite, &recipe);
+            prop_assert!((reflection.f_squared - expected).abs() < 1e-10 * scale);
+        }
+    }
+
+    /// With anomalous scattering the two of a pair differ, but a powder shows both at one angle: a
+    /// crystal and its inverse have one pattern.
+    #[test]
+    fn a_crystal_and_its_inverse_have_one_pattern(lattice in lattice(), atoms in atoms()) {
+        let inverse: Atoms = atoms.iter().map(|&(e, x)| (e, x.map(|x| 1.0 - x))).collect();
+        for recipe in [Recipe::paper(), Recipe::physical()] {
+            assert_same_pattern(
+                &simulate(&structure(lattice, &atoms), &recipe).expect("peaks"),
+                &simulate(&structure(lattice, &inverse), &recipe).expect("peaks"),
+            )?;
+        }
+    }
+
+    #[test]
+    fn primitive_and_centred_cells_have_one_pattern(
+        lattice in lattice(), atoms in atoms(), centring in 0_usize..5,
+    ) {
+        // Basis of the primitive cell in that of the centred one, as rows; and the points added.
+        type Centring = ([[f64; 3]; 3], &'static [[f64; 3]]);
+        let h = 0.5;
+        let t = 1.0 / 3.0;
+        let centrings: [Centring; 5] = [
+            ([[h, 0.0, h], [h, h, 0.0], [0.0, h, h]], &[[0.5, 0.0, 0.5], [0.5, 0.5, 0.0], [0.0, 0.5, 0.5]]),
+            ([[-h, h, h], [h, -h, h], [h, h, -h]], &[[0.5, 0.5, 0.5]]),
+            ([[h, h, 0.0], [-h, h, 0.0], [0.0, 0.0, 1.0]], &[[0.5, 0.5, 0.0]]),
+            ([[1.0, 0.0, 0.0], [0.0, h, h], [0.0, -h, h]], &[[0.0, 0.5, 0.5]]),
+            (
+                [[2.0 * t, t, t], [-t, t, t], [-t, -2.0 * t, t]],
+                &[[2.0 / 3.0, 1.0 / 3.0, 1.0 / 3.0], [1.0 / 3.0, 2.0 / 3.0, 2.0 / 3.0]],
+            ),
+        ];
+        let (basis, added) = centrings[centring];
+        let mut centred = atoms.clone();
+        for shift in added {
+            let moved = |&(e, x): &(Element, [f64; 3])| (e, std::array::from_fn(|i| x[i] + shift[i]));
+            centred.extend(atoms.iter().map(moved));
+        }
+        let rows = lattice.rows();
+        let primitive_rows = basis.map(|row| {
+            std::array::from_fn(|i| (0..3).map(|j| row[j] * rows[j][i]).sum::<f64>())
+        });
+        let primitive_lattice = Lattice::from_rows(primitive_rows).expect("a lattice");
+        // x in the centred basis is x · B⁻¹ in the primitive one.
+        let inverse = inverse(basis);
+        let primitive: Atoms = atoms
+            .iter()
+            .map(|&(e, x)| {
+                (e, std::array::from_fn(|j| (0..3).map(|i| x[i] * inverse[i][j]).sum()))
+            })
+            .collect();
+        let recipe = Recipe::paper();
+        assert_same_pattern(
+            &simulate(&structure(lattice, &centred), &recipe).expect("peaks"),
+            &simulate(&structure(primitive_lattice, &primitive), &recipe).expect("peaks"),
+        )?;
+    }
+
+    /// h R = h and h·t not whole for an operation (R, t) make a reflection vanish, in any setting of
+    /// any group; the atoms are listed, so that the program knows of no symmetry.
+    #[test]
+    fn reflections_that_an_operation_forbids_are_absent(
+        hall in 1_i32..=530, seed in lattice(), unit in atoms(),
+    ) {
+        let symbol = moyo_hall_symbol(hall);
+        let hint = SpaceGroupHint { hall: Some(&symbol), ..SpaceGroupHint::default() };
+        let operations = space_group_operations(hint, &seed).expect("a group");
+        let lattice = symmetrised(&seed, &operations);
+        let images = |&(e, x): &(Element, [f64; 3])| {
+            operations.iter().map(|o| (e, image(o, x))).collect::<Atoms>()
+        };
+        let listed: Atoms = unit.iter().take(2).flat_map(images).collect();
+        let recipe = Recipe { two_theta: (5.0, 70.0), ..Recipe::paper() };
+        let found = reflections(&structure(lattice, &listed), &recipe).expect("reflections");
+        let scale = found.iter().map(|r| r.f_squared).fold(0.0, f64::max);
+        for reflection in found.iter().filter(|r| is_forbidden(r.hkl, &operations)) {
+            prop_assert!(reflection.f_squared < 1e-18 * scale, "{} {:?}", symbol, reflection);
         }
     }
 
@@ -193,6 +276,36 @@ proptest! {
             &simulate(&structure(lattice, &listed), &recipe).expect("peaks"),
         )?;
     }
+}
+
+/// The image of a point under an operation.
+fn image(operation: &Operation, x: [f64; 3]) -> [f64; 3] {
+    std::array::from_fn(|i| {
+        let row = operation.rotation[i].map(f64::from);
+        row.iter().zip(x).map(|(r, x)| r * x).sum::<f64>() + operation.translation[i]
+    })
+}
+
+/// Whether an operation keeps the reflection and turns its phase.
+fn is_forbidden(hkl: [i32; 3], operations: &[Operation]) -> bool {
+    operations.iter().any(|operation| {
+        let turned: [i32; 3] = std::array::from_fn(|j| {
+            (0..3).map(|i| hkl[i] * i32::from(operation.rotation[i][j])).sum()
+        });
+        let turns: f64 =
+            hkl.iter().zip(operation.translation).map(|(&h, t)| f64::from(h) * t).sum();
+        turned == hkl && (turns - turns.round()).abs() > 1e-3
+    })
+}
+
+/// The inverse of a 3 × 3 matrix, by cofactors.
+fn inverse(m: [[f64; 3]; 3]) -> [[f64; 3]; 3] {
+    let cofactor = |i: usize, j: usize| {
+        let (r, s, c, d) = ((i + 1) % 3, (i + 2) % 3, (j + 1) % 3, (j + 2) % 3);
+        m[r][c] * m[s][d] - m[r][d] * m[s][c]
+    };
+    let determinant: f64 = (0..3).map(|j| m[0][j] * cofactor(0, j)).sum();
+    std::array::from_fn(|i| std::array::from_fn(|j| cofactor(j, i) / determinant))
 }
 
 fn moyo_hall_symbol(hall: i32) -> String {

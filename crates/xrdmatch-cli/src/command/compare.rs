@@ -8,8 +8,10 @@ use serde::Serialize;
 use xrdmatch::protocol::{Against, Evidence, against, check_comparable};
 use xrdmatch::run::Run;
 use xrdmatch::statistics::Bootstrap;
+use xrdmatch::yardstick::Yardstick;
 
 use super::print_json;
+use super::protocol::baselines;
 use crate::failure::Failure;
 use crate::text;
 
@@ -57,6 +59,10 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(40..))]
     replicates: u32,
 
+    /// Leave out the classical models on the splits of the first
+    #[arg(long)]
+    no_baselines: bool,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -79,6 +85,8 @@ Examples:
 struct Compared {
     first: String,
     others: Vec<Other>,
+    /// Classical models on the splits of the first.
+    baselines: Option<Yardstick>,
 }
 
 /// The first contestant less this one.
@@ -99,7 +107,11 @@ impl Compare {
         let evidence = Evidence::of_run(first)?;
         let replicates = self.replicates as usize;
         let bootstrap = Bootstrap { replicates, ..Bootstrap::default() };
-        let mut compared = Compared { first: self.contestants[0].clone(), others: Vec::new() };
+        let mut compared = Compared {
+            first: self.contestants[0].clone(),
+            others: Vec::new(),
+            baselines: if self.no_baselines { None } else { baselines(first) },
+        };
         for (run, contestant) in others.iter().zip(&self.contestants[1..]) {
             check_comparable(first, run)?;
             let theirs = Evidence::of_run(run)?;
@@ -110,7 +122,13 @@ impl Compare {
             }
             compared.others.push(Other { contestant: contestant.clone(), difference });
         }
-        if self.json { print_json(&compared) } else { Ok(()) }
+        if self.json {
+            return print_json(&compared);
+        }
+        if let Some(baselines) = &compared.baselines {
+            print!("{}", text::yardstick::brief(baselines));
+        }
+        Ok(())
     }
 
     /// The directory of a contestant's run, which is trained where it is none yet.

@@ -149,6 +149,12 @@ impl Evaluate {
             }
             reports.push(report);
         }
-        if self.json { print_json(&reports) } else { Ok(()) }
+        if self.json {
+            return print_json(&reports);
+        }
+        if matches!(rows, Rows::Evaluation) {
+            self.protocol.print_baselines(&run);
+        }
+        Ok(())
     }
 }

@@ -58,7 +58,7 @@ pub(super) struct ProtocolArguments {
     output: Option<PathBuf>,
 
     /// Leave out the classical models on the same splits
-    #[arg(long, requires = "protocol")]
+    #[arg(long)]
     no_baselines: bool,
 
     /// Instead of a run, a table of predicted classes: columns name, label, experiment_N, …
@@ -116,6 +116,15 @@ struct Report<'a> {
 impl ProtocolArguments {
     pub(super) fn wanted(&self) -> bool {
         self.protocol
+    }
+
+    /// The best classical models on the splits of a run, unless they are not wanted.
+    pub(super) fn print_baselines(&self, run: &Run) {
+        if !self.no_baselines
+            && let Some(baselines) = baselines(run)
+        {
+            print!("{}", text::yardstick::brief(&baselines));
+        }
     }
 
     fn settings(&self) -> ProtocolSettings {
@@ -239,7 +248,7 @@ impl ProtocolArguments {
 }
 
 /// The classical models of a run: stored, or computed where its labelled file is still there.
-fn baselines(run: &Run) -> Option<Yardstick> {
+pub(super) fn baselines(run: &Run) -> Option<Yardstick> {
     let settings = beside_a_run();
     if let Ok(Some(found)) = stored(run, &settings) {
         return Some(found);

@@ -388,10 +388,11 @@ impl Train {
 
     /// The tables of the demonstration, simulated at first use.
     fn write_demo(&self, directory: &Path) -> Result<DemoTables, Failure> {
-        self.say(
-            "the built-in demonstration: 58 compounds from the literature and more than 3,000 made by \
+        self.say(&format!(
+            "the built-in demonstration: {} compounds from the literature and more than 3,000 made by \
              substitution; a figure from it says that the program runs, not that a material conducts",
-        );
+            xrdmatch::demo::labeled().len()
+        ));
         std::fs::create_dir_all(directory)
             .map_err(|error| Failure::data(format!("create {}: {error}", directory.display())))?;
         Ok(write_tables(directory).map_err(DatasetError::from)?)

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::process::Output;
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use crate::fixture::{Fixture, stderr, stdout};
 
@@ -17,6 +18,8 @@ enum Answer {
     WithoutRanges,
     /// The head of a whole answer, but only so many bytes of the body.
     Truncated(usize),
+    /// The whole file, its second half after a pause that is long enough to be told of.
+    Slowly,
     /// Another status.
     Status(u16),
     /// A page with status 200.
@@ -116,6 +119,13 @@ fn respond(stream: &mut TcpStream, head: &str, body: &[u8], tag: &str, answer: &
             (head, body)
         }
         Answer::Truncated(bytes) => (whole(body.len()), &body[..*bytes]),
+        Answer::Slowly => {
+            let (first, second) = body.split_at(body.len() / 2);
+            let head = whole(body.len());
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(first));
+            std::thread::sleep(Duration::from_millis(2500));
+            (String::new(), second)
+        }
         Answer::Status(status) => (
             format!("HTTP/1.1 {status} X\r\nContent-Length: 2\r\nConnection: close\r\n\r\n"),
             b"no",
@@ -210,6 +220,21 @@ fn a_connection_that_breaks_off_is_taken_up_within_the_call() {
     let output = fetch(&fixture, &server, &[]);
     assert!(output.status.success(), "{}", stderr(&output));
     assert_eq!((got(&fixture), server.requests().len()), (body, 2));
+}
+
+#[test]
+fn a_download_that_takes_its_time_tells_how_far_it_is() {
+    let fixture = Fixture::new();
+    let body = table(&fixture);
+    let server = Server::new(&body, "v1", &[Answer::Slowly]);
+    let output = fetch(&fixture, &server, &[]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let text = stderr(&output);
+    let told = text.lines().next().is_some_and(|line| line.contains(" of ") && line.contains("/s"));
+    assert!(told, "{text}");
+    assert_eq!(got(&fixture), body);
+    let server = Server::new(&body, "v1", &[Answer::Slowly]);
+    assert!(stderr(&fetch(&fixture, &server, &["--force", "--quiet"])).is_empty());
 }
 
 #[test]

@@ -89,6 +89,16 @@ fn training_shows_classical_models_on_the_same_splits() {
     assert_eq!(json(&stdout(&output))["baselines"]["experiments"], 2);
     let text = stdout(&fixture.ok(&fixture.train("s", &["--no-baselines"])));
     assert!(!text.contains("classical") && !fixture.path("s/baselines.json").exists());
+    // Wherever a neural result is told: alone, and compared.
+    let text = stdout(&fixture.ok(&["evaluate", "r"]));
+    assert!(text.contains("classical models on the same splits"), "{text}");
+    let text = stdout(&fixture.ok(&["evaluate", "r", "--no-baselines"]));
+    assert!(!text.contains("classical"), "{text}");
+    let compare = ["compare", "r", "r", "--replicates", "50"];
+    let text = stdout(&fixture.ok(&compare));
+    assert!(text.contains("classical models on the same splits"), "{text}");
+    let text = stdout(&fixture.ok(&[&compare[..], &["--json"]].concat()));
+    assert_eq!(json(&text)["baselines"]["experiments"], 2);
 }
 
 #[test]
