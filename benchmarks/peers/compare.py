@@ -20,6 +20,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 TORCH = ("torch f32", "torch f32-channels-last", "torch bf16-channels-last")
 #: Seconds between turns, for the threads of the last one to fall asleep.
 PAUSE = 0.05
+#: Patterns of a turn where they come one after the other, as a server's or a stream's do.
+ROW = 20
 
 
 class Worker:
@@ -120,10 +122,13 @@ def vgg16_train(options: argparse.Namespace) -> list[str]:
 def paper_infer(options: argparse.Namespace) -> list[str]:
     lines = []
     with Team(options, "paper", ["ours f32", "ours bf16", *TORCH], options.threads) as workers:
-        for batch, rounds in ((96, 7), (1, 25)):
-            found = take_turns(workers, f"infer {batch}", options.rounds or rounds)
-            title = f"`paper`: inference, batch {batch}, {options.threads} threads"
-            lines += table(title, found, "ms", 1e3)
+        for what, command, rounds in (
+            ("batch 96", "infer 96", 7),
+            (f"one pattern, the median of {ROW} in a row a turn", f"row {ROW}", 9),
+            ("one pattern a turn, caches and threads cold", "infer 1", 25),
+        ):
+            found = take_turns(workers, command, options.rounds or rounds)
+            lines += table(f"`paper`: inference, {what}, {options.threads} threads", found, "ms", 1e3)
     return lines
 
 

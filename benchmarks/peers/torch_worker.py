@@ -8,6 +8,7 @@ are those of `crates/convnet/examples/peer_timing.rs`.
 
 import pathlib
 import resource
+import statistics
 import sys
 import time
 
@@ -72,10 +73,9 @@ class Worker:
         self.optimizer.step()
         return time.perf_counter() - start
 
-    def infer(self, batch: int) -> float:
+    def infer(self, signals: torch.Tensor) -> float:
         """Seconds of one inference."""
         self.net.eval()
-        signals = self.signals(batch)
         start = time.perf_counter()
         with torch.inference_mode(), self.autocast():
             self.net(signals)
@@ -86,7 +86,9 @@ class Worker:
             case ["train"]:
                 return self.train()
             case ["infer", batch]:
-                return self.infer(int(batch))
+                return self.infer(self.signals(int(batch)))
+            case ["row", count]:
+                return statistics.median(self.infer(row) for row in self.signals(int(count)).split(1))
             case ["peak"]:
                 return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
         raise ValueError(f"no command {command!r}")

@@ -1,10 +1,10 @@
 //! Times every convolution with every algorithm that fits, beside what the cost model says:
-//! `cargo bench -p convnet --bench layers -- [ARCHITECTURE [BATCH [REPEATS]]]`.
+//! `cargo bench -p convnet --bench layers -- [ARCHITECTURE [BATCH [REPEATS [inference]]]]`.
 //!
 //! GMAC/s count the multiplications of the plain sum, so that algorithms compare; the model's
 //! choice has a star.
 
-use convnet::{Architecture, ceiling, layer_times};
+use convnet::{Architecture, Purpose, ceiling, layer_times};
 
 const LENGTH: usize = 4501;
 
@@ -18,7 +18,11 @@ fn main() {
         eprintln!("no architecture `{name}`; there are {}", Architecture::PRESETS.join(", "));
         std::process::exit(2);
     };
-    let times = match layer_times(&architecture, LENGTH, batch, repeats, &mut |_| {}) {
+    let purpose = match arguments.get(3).map(String::as_str) {
+        Some("inference") => Purpose::Inference,
+        _ => Purpose::Training,
+    };
+    let times = match layer_times(&architecture, LENGTH, purpose, batch, repeats, &mut |_| {}) {
         Ok(times) => times,
         Err(error) => {
             eprintln!("error: failed to {error}");

@@ -8,6 +8,7 @@
 //! | --- | --- |
 //! | `train` | seconds of one FlexMatch step: 32 labelled, 96 weak without gradient, 96 strong |
 //! | `infer N` | seconds of one inference of N patterns |
+//! | `row N` | seconds of an inference of one pattern: the median of N different ones, one after the other |
 //! | `peak` | bytes: the most memory this process had resident |
 //!
 //! Signals have 4501 points and look like thresholded stick patterns.
@@ -85,14 +86,27 @@ impl Worker {
             ["train"] => Ok(self.train().to_string()),
             ["infer", batch] => {
                 let batch = batch.parse().map_err(|e| format!("batch `{batch}`: {e}"))?;
-                let signals = sticks(batch);
-                let start = Instant::now();
-                self.network.infer(&signals, Weights::Current);
-                Ok(start.elapsed().as_secs_f64().to_string())
+                Ok(self.infer(&sticks(batch)).to_string())
+            }
+            ["row", count] => {
+                let count = count.parse().map_err(|e| format!("patterns `{count}`: {e}"))?;
+                let signals = sticks(count);
+                let one = |row| Matrix::from_vec(1, LENGTH, signals.row(row).to_vec());
+                let mut times: Vec<f64> = (0..count).map(|row| self.infer(&one(row))).collect();
+                times.sort_by(f64::total_cmp);
+                let median = times.get(count / 2).ok_or("no pattern, no time")?;
+                Ok(median.to_string())
             }
             ["peak"] => peak_bytes().map(|bytes| bytes.to_string()),
             _ => Err(format!("no command `{command}`")),
         }
+    }
+
+    /// Seconds of an inference.
+    fn infer(&mut self, signals: &Matrix) -> f64 {
+        let start = Instant::now();
+        self.network.infer(signals, Weights::Current);
+        start.elapsed().as_secs_f64()
     }
 
     /// Seconds of a step.

@@ -1,9 +1,9 @@
 //! The loops that take the time, and the only place with `unsafe`.
 //!
 //! Reading order: [`simd`] are vectors, [`isa`] chooses their width when the program runs,
-//! [`product`] multiplies matrices in registers, [`fourier`] transforms vectors, [`rows`] is what
+//! [`product`] and [`complex`] multiply matrices in registers, [`fourier`] transforms vectors, [`rows`] is what
 //! happens to values on their way in and out. On these stand the maps of [`conv`]: [`spectral`]
-//! (with [`spectrum`] and [`taps`]), [`direct`] and [`dense`] (with [`stage`]); [`rounded`] are the
+//! (with [`spectrum`] and [`taps`]), [`direct`] and [`dense`] (with [`stage`] and [`single`]); [`rounded`] are the
 //! same maps with operands of half the width.
 //!
 //! Letters: `B` samples of a batch, `L` points, `C` input and `D` output channels, `K` taps of a
@@ -17,6 +17,7 @@
 //! number of threads.
 
 pub(crate) mod adamw;
+pub(crate) mod complex;
 pub(crate) mod conv;
 pub(crate) mod dense;
 pub(crate) mod direct;
@@ -29,6 +30,7 @@ pub(crate) mod product;
 pub(crate) mod rounded;
 pub(crate) mod rows;
 pub(crate) mod simd;
+pub(crate) mod single;
 pub(crate) mod spectral;
 pub(crate) mod spectrum;
 pub(crate) mod stage;

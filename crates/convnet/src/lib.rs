@@ -20,13 +20,13 @@ mod tensors;
 
 pub use architecture::{Architecture, ArchitectureError, Layer, Shape};
 pub use cpu::CpuNetwork;
-pub use cpu::inference::{BlockTime, inference_times};
+pub use cpu::blocks::{BlockTime, inference_times};
 pub use cpu::measure::{
     Ceiling, LayerTime, MeasureError, ceiling, layer_bytes, layer_times, on_threads,
 };
 pub use cpu::single::{Convolution, ConvolutionPasses};
 pub use initialize::Initialization;
-pub use kernels::conv::Choice;
+pub use kernels::conv::{Choice, Purpose};
 pub use kernels::isa::InstructionsError;
 pub use matrix::Matrix;
 pub use network::{Mode, Network, Stream, Weights};

@@ -54,7 +54,9 @@ pub trait Network: Send {
     /// The layers.
     fn architecture(&self) -> &Architecture;
 
-    /// Logits `(B, K)` with running statistics and without dropout.
+    /// Logits `(B, K)` with running statistics and without dropout. A row's logits are bitwise the same
+    /// whatever rows stand beside it, and however many; so are the answers of
+    /// [`embed`](Network::embed) and [`input_gradient`](Network::input_gradient).
     fn infer(&mut self, signals: &Matrix, weights: Weights) -> Matrix;
 
     /// The activations that enter the last linear layer, `(B, features)`, as in

@@ -210,7 +210,7 @@ impl Fitted {
         let mut probabilities = Vec::with_capacity(data.len() * classes);
         let all: Vec<usize> = (0..data.len()).collect();
         for rows in all.chunks(CHUNK) {
-            let signals = inputs.filled(&prepared, rows);
+            let signals = inputs.plain(&prepared, rows);
             let mut sums = vec![0.0f64; rows.len() * classes];
             for weights in &self.members {
                 if stop.load(Ordering::Relaxed) {

@@ -285,14 +285,13 @@ impl Members {
             if !going() {
                 return Ok(None);
             }
-            let count = piece.len();
-            let signals = self.inputs.filled(data, piece);
+            let signals = self.inputs.plain(data, piece);
             let answered = self.network.infer(&signals, Weights::Current);
-            logits.extend_from_slice(&answered.as_slice()[..count * classes]);
+            logits.extend_from_slice(answered.as_slice());
             if features {
                 let answered = self.network.embed(&signals, Weights::Current);
                 width = answered.cols();
-                embedded.extend_from_slice(&answered.as_slice()[..count * width]);
+                embedded.extend_from_slice(answered.as_slice());
             }
         }
         if let Some(at) = logits.iter().position(|logit| !logit.is_finite()) {

@@ -108,10 +108,9 @@ impl Model {
         let samples = rows
             .iter()
             .map(|&row| Sample::new(data.sample(row).name.clone(), data.sample(row).label));
-        let signals = self.inputs.filled(&prepared, rows);
+        let signals = self.inputs.plain(&prepared, rows);
         let logits = self.network.infer(&signals, Weights::Current);
-        let logits = logits.as_slice()[..rows.len() * self.classes()].to_vec();
-        Ok(Predictions::from_logits(self.classes(), samples.collect(), logits)?)
+        Ok(Predictions::from_logits(self.classes(), samples.collect(), logits.as_slice().to_vec())?)
     }
 
     /// Predicts a table of any length in constant memory; says how many rows there were.

@@ -335,17 +335,19 @@ impl<'a> Trainer<'a> {
             .map(|&row| self.data.labeled.sample(row))
             .map(|sample| Sample::new(sample.name.clone(), sample.label))
             .collect();
-        let signals = self.inputs.filled(&self.data.prepared_labeled, rows);
+        let signals = self.inputs.plain(&self.data.prepared_labeled, rows);
         let logits = self.network.infer(&signals, self.config.training.evaluate_with.into());
-        let classes = usize::from(self.config.classes);
-        let logits = &logits.as_slice()[..rows.len() * classes];
-        if !logits.iter().all(|value| value.is_finite()) {
+        if !logits.as_slice().iter().all(|value| value.is_finite()) {
             return Err(TrainError::Diverged {
                 step: self.progress.step,
                 what: "a logit in evaluation",
             });
         }
-        Ok(Predictions::from_logits(classes, samples, logits.to_vec())?)
+        Ok(Predictions::from_logits(
+            usize::from(self.config.classes),
+            samples,
+            logits.as_slice().to_vec(),
+        )?)
     }
 
     /// Notes an epoch's evaluation that may be the best so far; says whether it is, and is worth

@@ -50,7 +50,7 @@ pub(super) struct Backpass<'a> {
     pub(super) workspace: &'a mut Workspace,
 }
 
-/// From ∂loss/∂logits of all passes to the target.
+/// From ∂loss/∂logits of all passes, of one behaviour, to the target.
 pub(super) fn backward(
     context: Context<'_>,
     passes: &mut [Backpass<'_>],
@@ -66,13 +66,14 @@ fn blocks(
     scratch: &mut Scratch,
     mut target: Target<'_>,
 ) {
+    let Some(purpose) = passes.first().map(|pass| pass.behaviour.purpose()) else { return };
     passes.iter_mut().for_each(|pass| spread_logits(context, pass));
     for (i, block) in context.plan.blocks.iter().enumerate().rev() {
         let wanted = i > 0 || matches!(target, Target::Signals);
         if let (Some(map), true) = (&block.map, wanted) {
             let weights = &context.weights[map.weight.clone()];
             let Scratch { prepared, maps, .. } = scratch;
-            map.conv.prepare_backward(context.isa, weights, prepared, maps);
+            map.conv(purpose).prepare_backward(context.isa, weights, prepared, maps);
         }
         for pass in &mut *passes {
             if !block.fused {
@@ -253,7 +254,8 @@ fn map(
     let below = fused.then(|| (&tape.affine[i - 1].mean[..], &mut scratch.records[..]));
     let dx = wanted.then_some(InputTarget { dx, below });
     let weights = (&weights[map.weight.clone()], &scratch.prepared[..]);
-    let records = map.conv.backward(isa, (input, gradient), weights, dw, dx, &mut scratch.maps);
+    let conv = map.conv(pass.behaviour.purpose());
+    let records = conv.backward(isa, (input, gradient), weights, dw, dx, &mut scratch.maps);
     if fused {
         let size = 2 * block.input_lanes;
         join(&scratch.records[..records * size], size, sums);

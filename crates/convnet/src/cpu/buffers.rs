@@ -2,7 +2,7 @@
 
 use super::backward::Workspace;
 use super::plan::{Block, Plan};
-use crate::kernels::conv::Needs;
+use crate::kernels::conv::{Needs, Purpose};
 use crate::kernels::memory::Buffer;
 
 /// Activations of one pass through all blocks.
@@ -168,7 +168,7 @@ pub(super) fn predicted_bytes(plan: &Plan, streams: &[(usize, bool)]) -> usize {
     let (mut tapes, mut needs) = (0usize, Needs::default());
     let (mut lean, mut gradients) = (Vec::new(), Vec::new());
     for &(batch, gradient) in streams {
-        needs = needs.or_larger(plan.needs(batch, gradient));
+        needs = needs.or_larger(plan.needs(batch, Purpose::Training, gradient));
         if gradient {
             tapes = tapes.saturating_add(Tape::sample(plan, true).saturating_mul(batch));
             gradients.push(batch);

@@ -7,9 +7,10 @@ use super::buffers::{Affine, Part, Scratch, Tape};
 use super::plan::{Block, Plan};
 use crate::Matrix;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
+use crate::kernels::conv::Purpose;
 use crate::kernels::dropout::Mask;
 use crate::kernels::isa::Isa;
-use crate::kernels::memory::{Buffer, in_pool, spread_pieces};
+use crate::kernels::memory::{Buffer, awake, in_pool, spread_pieces};
 use crate::kernels::normalize::{Activate, Activation};
 use crate::kernels::rows::Input;
 use crate::kernels::stage::Moments;
@@ -28,6 +29,16 @@ pub(super) enum Behaviour {
         /// Seed of the masks.
         dropout_seed: u64,
     },
+}
+
+impl Behaviour {
+    /// What maps are for in such a pass.
+    pub(super) fn purpose(self) -> Purpose {
+        match self {
+            Self::Running => Purpose::Inference,
+            Self::Train { .. } => Purpose::Training,
+        }
+    }
 }
 
 /// The running side of batch norm.
@@ -81,16 +92,19 @@ impl Context<'_> {
     }
 }
 
-/// All passes through all blocks. `prepared` are the weights as the maps read them, where the
-/// caller keeps them, and whether they are those for few samples.
+/// All passes, of one behaviour, through all blocks. `prepared` are the weights as the maps read them,
+/// where the caller keeps them.
 pub(super) fn forward(
     context: Context<'_>,
     running: Running<'_>,
     passes: &mut [Pass<'_>],
     scratch: &mut Scratch,
-    prepared: Option<(&[Buffer], bool)>,
+    prepared: Option<&[Buffer]>,
 ) {
-    in_pool(|| blocks(context, running, passes, scratch, prepared));
+    match running {
+        Running::Read(_) => awake(|| blocks(context, running, passes, scratch, prepared)),
+        Running::Move { .. } => in_pool(|| blocks(context, running, passes, scratch, prepared)),
+    }
 }
 
 fn blocks(
@@ -98,7 +112,7 @@ fn blocks(
     mut running: Running<'_>,
     passes: &mut [Pass<'_>],
     scratch: &mut Scratch,
-    prepared: Option<(&[Buffer], bool)>,
+    prepared: Option<&[Buffer]>,
 ) {
     for i in 0..context.plan.blocks.len() {
         block(context, i, &mut running, passes, scratch, prepared);
@@ -112,12 +126,13 @@ pub(super) fn block(
     running: &mut Running<'_>,
     passes: &mut [Pass<'_>],
     scratch: &mut Scratch,
-    prepared: Option<(&[Buffer], bool)>,
+    prepared: Option<&[Buffer]>,
 ) {
     let Context { plan, isa, weights } = context;
     let block = &plan.blocks[i];
+    let Some(purpose) = passes.first().map(|pass| pass.behaviour.purpose()) else { return };
     if let (Some(map), None) = (&block.map, prepared) {
-        map.conv.prepare(isa, &weights[map.weight.clone()], &mut scratch.prepared);
+        map.conv(purpose).prepare(isa, &weights[map.weight.clone()], &mut scratch.prepared);
     }
     for pass in &mut *passes {
         if pass.logits.rows() == 0 {
@@ -145,7 +160,7 @@ fn map(
     i: usize,
     pass: &mut Pass<'_>,
     scratch: &mut Scratch,
-    prepared: Option<(&[Buffer], bool)>,
+    prepared: Option<&[Buffer]>,
 ) -> usize {
     let Context { plan, isa, weights } = context;
     let block = &plan.blocks[i];
@@ -157,10 +172,9 @@ fn map(
     let records = match &block.map {
         Some(map) => {
             let plain = &weights[map.weight.clone()];
-            let (prepared, few) =
-                prepared.map_or((&scratch.prepared[..], false), |(all, few)| (&all[i][..], few));
+            let prepared = prepared.map_or(&scratch.prepared[..], |all| &all[i][..]);
             let records = learns.then_some(&mut scratch.records[..]);
-            let conv = if few { &map.few } else { &map.conv };
+            let conv = map.conv(pass.behaviour.purpose());
             conv.forward(isa, input, (plain, prepared), y, records, &mut scratch.maps)
         }
         None => {

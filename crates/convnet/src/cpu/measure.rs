@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::plan::Plan;
 use crate::initialize::uniform;
-use crate::kernels::conv::{Choice, Conv, InputTarget, predicted, products};
+use crate::kernels::conv::{Choice, Conv, InputTarget, Purpose, predicted, products};
 use crate::kernels::isa::Isa;
 use crate::kernels::memory::Buffer;
 use crate::kernels::rows::{Gradient, Input};
@@ -119,10 +119,13 @@ pub fn layer_bytes(
     batch: usize,
 ) -> Result<usize, ArchitectureError> {
     let plan = Plan::new(architecture, input_length, Choice::Cheapest)?;
-    let geometries = plan.blocks.iter().filter_map(|block| block.map.as_ref()?.conv.geometry());
+    let geometries = plan
+        .blocks
+        .iter()
+        .filter_map(|block| block.map.as_ref()?.conv(Purpose::Training).geometry());
     let bytes = geometries.flat_map(|geometry| {
         CANDIDATES.map(|choice| {
-            let needs = Conv::new(geometry, choice, batch).needs(batch, true);
+            let needs = Conv::new(geometry, choice, Purpose::Training).needs(batch, true);
             let ends = 2 * batch * geometry.input.size() + 2 * batch * geometry.output.size();
             let weights = 3 * geometry.weights() + needs.prepared;
             (ends + weights + needs.scratch + 2 * needs.records) * size_of::<f32>()
@@ -131,8 +134,8 @@ pub fn layer_bytes(
     Ok(bytes.max().unwrap_or(0))
 }
 
-/// Times the convolutions of an architecture on a batch, each with every algorithm it fits; `each`
-/// is told every time as soon as it is known.
+/// Times the convolutions of an architecture for a purpose on a batch, each with every algorithm it
+/// fits; `each` is told every time as soon as it is known.
 ///
 /// # Errors
 /// When the layers do not fit together, or the instructions that the environment asks for are not
@@ -140,6 +143,7 @@ pub fn layer_bytes(
 pub fn layer_times(
     architecture: &Architecture,
     input_length: usize,
+    purpose: Purpose,
     batch: usize,
     repeats: usize,
     each: &mut dyn FnMut(&LayerTime),
@@ -148,12 +152,12 @@ pub fn layer_times(
     let isa = Isa::detect()?;
     let mut times = Vec::new();
     for block in &plan.blocks {
-        let Some(geometry) = block.map.as_ref().and_then(|map| map.conv.geometry()) else {
+        let Some(geometry) = block.map.as_ref().and_then(|map| map.conv(purpose).geometry()) else {
             continue;
         };
-        let chosen = Conv::new(geometry, Choice::Cheapest, batch).choice();
+        let chosen = Conv::new(geometry, Choice::Cheapest, purpose).choice();
         for choice in CANDIDATES {
-            let conv = Conv::new(geometry, choice, batch);
+            let conv = Conv::new(geometry, choice, purpose);
             if conv.choice() != choice {
                 continue;
             }
@@ -168,8 +172,8 @@ pub fn layer_times(
                 choice,
                 chosen: choice == chosen,
                 multiplications: batch as f64 * points * geometry.weights() as f64,
-                products: products(&geometry, choice, batch),
-                predicted: predicted(&geometry, choice, batch),
+                products: products(&geometry, choice, purpose, batch),
+                predicted: predicted(&geometry, choice, purpose, batch),
                 forward,
                 backward,
                 prepare,

@@ -9,15 +9,10 @@ use std::ops::Range;
 
 use crate::architecture::{Architecture, ArchitectureError, Layer, Shape};
 use crate::initialize::Kind;
-use crate::kernels::conv::{Choice, Conv, Geometry, Needs};
+use crate::kernels::conv::{Choice, Conv, Geometry, Needs, Purpose};
 use crate::kernels::product::PANEL;
 
 use super::parameters::{Order, Parameters};
-
-/// Samples for which the algorithms of training are chosen: more change nothing.
-const TRAINING_BATCH: usize = 64;
-/// Up to so many samples are few.
-const FEW: usize = 4;
 
 /// The network as the engine runs it.
 pub(super) struct Plan {
@@ -52,9 +47,10 @@ pub(super) struct Block {
 /// A convolution or a linear layer.
 #[derive(Clone, Debug)]
 pub(super) struct Map {
-    pub(super) conv: Conv,
-    /// The same for a few samples, where reading the weights costs more than multiplying.
-    pub(super) few: Conv,
+    /// In training passes.
+    training: Conv,
+    /// In passes with running statistics.
+    inference: Conv,
     /// In the weights, in panels.
     pub(super) weight: Range<usize>,
     pub(super) bias: Range<usize>,
@@ -84,9 +80,12 @@ pub(super) struct Dropout {
 }
 
 impl Map {
-    /// The algorithm for an inference of so many samples.
-    pub(super) fn inference(&self, batch: usize) -> &Conv {
-        if Plan::is_few(batch) { &self.few } else { &self.conv }
+    /// It with the algorithm for this purpose.
+    pub(super) fn conv(&self, purpose: Purpose) -> &Conv {
+        match purpose {
+            Purpose::Training => &self.training,
+            Purpose::Inference => &self.inference,
+        }
     }
 }
 
@@ -123,7 +122,7 @@ impl Block {
 
     /// Whether its map is a linear layer, which reads its input as it is.
     fn is_dense(&self) -> bool {
-        self.map.as_ref().is_some_and(|map| map.conv.is_linear())
+        self.map.as_ref().is_some_and(|map| map.training.is_linear())
     }
 
     /// How far into the block a layer comes; a block's layers come in rising order.
@@ -177,10 +176,9 @@ impl Plan {
                     );
                     let shape = vec![channels, block.input.channels, kernel];
                     let mapped = Shape { channels, length: geometry.output.length };
-                    let conv = Conv::new(geometry, choice, TRAINING_BATCH);
-                    let few = Conv::new(geometry, choice, 1);
+                    let conv = |purpose| Conv::new(geometry, choice, purpose);
                     block.set_map(
-                        (conv, few),
+                        (conv(Purpose::Training), conv(Purpose::Inference)),
                         mapped,
                         &prefix,
                         (Kind::Convolution, shape),
@@ -225,11 +223,6 @@ impl Plan {
         Ok(Self { blocks, parameters, identity: (vec![1.0; widest], vec![0.0; widest]) })
     }
 
-    /// Whether so many samples are few.
-    pub(super) fn is_few(batch: usize) -> bool {
-        batch <= FEW
-    }
-
     /// The last block: its map is the last linear layer.
     pub(super) fn last(&self) -> &Block {
         &self.blocks[self.blocks.len() - 1]
@@ -257,19 +250,15 @@ impl Plan {
     }
 
     /// Memory that the passes of a batch need besides activations.
-    pub(super) fn needs(&self, batch: usize, learns: bool) -> Needs {
+    pub(super) fn needs(&self, batch: usize, purpose: Purpose, backward: bool) -> Needs {
         let of = |block: &Block| {
             // Batch norm or the backward pass of a block without a map: a record per sample.
             let elementwise = Needs {
-                scratch: if learns { 2 * batch * block.lanes() } else { 0 },
+                scratch: if backward { 2 * batch * block.lanes() } else { 0 },
                 prepared: 0,
                 records: batch * (1 + 2 * block.lanes()),
             };
-            let map = block.map.as_ref().map(|map| {
-                let conv = if learns { &map.conv } else { map.inference(batch) };
-                // A pass without gradient in a step uses the algorithm of training.
-                conv.needs(batch, learns).or_larger(map.conv.needs(batch, learns))
-            });
+            let map = block.map.as_ref().map(|map| map.conv(purpose).needs(batch, backward));
             elementwise.or_larger(map.unwrap_or_default())
         };
         self.blocks.iter().map(of).fold(Needs::default(), Needs::or_larger)
@@ -279,7 +268,7 @@ impl Plan {
 impl Block {
     fn set_map(
         &mut self,
-        (conv, few): (Conv, Conv),
+        (training, inference): (Conv, Conv),
         mapped: Shape,
         prefix: &str,
         (kind, shape): (Kind, Vec<usize>),
@@ -298,6 +287,6 @@ impl Block {
         let (weight, bias) = parameters.add_map(prefix, kind, shape, order);
         self.mapped = mapped;
         self.output = mapped;
-        self.map = Some(Map { conv, few, weight, bias });
+        self.map = Some(Map { training, inference, weight, bias });
     }
 }

@@ -2,7 +2,7 @@
 
 use super::parameters::Order;
 use crate::ArchitectureError;
-use crate::kernels::conv::{Choice, Conv, Geometry, InputTarget};
+use crate::kernels::conv::{Choice, Conv, Geometry, InputTarget, Purpose};
 use crate::kernels::isa::Isa;
 use crate::kernels::memory::Buffer;
 use crate::kernels::product::PANEL;
@@ -70,7 +70,7 @@ impl Convolution {
         let outputs = lanes(self.outputs);
         let shape = (self.kernel, self.stride, self.padding);
         let geometry = Geometry::new(self.length, (inputs, outputs), shape);
-        let conv = Conv::new(geometry, choice, batch);
+        let conv = Conv::new(geometry, choice, Purpose::Training);
         let needs = conv.needs(batch, true);
         let (mut scratch, mut prepared) =
             (Buffer::zeros(needs.scratch), Buffer::zeros(needs.prepared));

@@ -15,7 +15,7 @@ use super::product::PANEL;
 use super::rounded::conv::RoundedConv;
 use super::rounded::dense::RoundedDense;
 use super::rows::{Gradient, Input, Strip};
-use super::spectral::Spectral;
+use super::spectral::{Spectral, tiles};
 
 /// The shapes of one convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,6 +87,27 @@ pub enum Choice {
     Rounded,
 }
 
+/// What a map is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Purpose {
+    /// Large batches, whose samples may share what the algorithm likes.
+    #[default]
+    Training,
+    /// Any number of samples, from one on, none of whose results depends on the others.
+    Inference,
+}
+
+impl Purpose {
+    /// Samples for which an algorithm is chosen: in training more change nothing; the one to infer
+    /// waits for the weights to be read.
+    fn batch(self) -> usize {
+        match self {
+            Self::Training => 64,
+            Self::Inference => 1,
+        }
+    }
+}
+
 /// A map of rows to rows with an algorithm.
 #[derive(Clone, Debug)]
 pub(crate) enum Conv {
@@ -133,13 +154,13 @@ pub(crate) struct InputTarget<'a> {
 }
 
 impl Conv {
-    /// A convolution with the algorithm of choice, for batches of about this size.
-    pub(crate) fn new(geometry: Geometry, choice: Choice, batch: usize) -> Self {
+    /// A convolution with the algorithm of choice.
+    pub(crate) fn new(geometry: Geometry, choice: Choice, purpose: Purpose) -> Self {
         if choice == Choice::Rounded {
             return Self::Rounded(RoundedConv { geometry });
         }
-        match best(&geometry, choice, batch) {
-            Some(points) => Self::Spectral(Spectral::new(geometry, points)),
+        match best(&geometry, choice, purpose) {
+            Some(points) => Self::Spectral(Spectral::new(geometry, points, purpose)),
             None => Self::Direct(Direct { geometry }),
         }
     }
@@ -287,7 +308,12 @@ const TRANSFORM: [(usize, f64); 3] = [(16, 26.0), (32, 28.0), (64, 52.0)];
 const WEIGHT: f64 = 20.0;
 
 /// Cost of a batch's forward pass in multiplications; none where the algorithm does not fit.
-pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f64> {
+pub(crate) fn predicted(
+    g: &Geometry,
+    choice: Choice,
+    purpose: Purpose,
+    batch: usize,
+) -> Option<f64> {
     let (width, outputs, batch) = (g.input.width(), g.output.channels, batch as f64);
     match choice {
         Choice::Cheapest | Choice::Rounded => None,
@@ -300,7 +326,7 @@ pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f6
             if !g.input.channels.is_multiple_of(PANEL) || g.taps() > points / 2 {
                 return None;
             }
-            let tiles = batch * g.output.length.div_ceil(points + 1 - g.taps()) as f64;
+            let tiles = batch * tiles(g.output.length, points + 1 - g.taps(), purpose) as f64;
             let products = ((3 * points / 2 - 1) * width * outputs) as f64;
             let transforms = transform * (points * (width + outputs)) as f64;
             let weights = (points * width * outputs) as f64;
@@ -310,11 +336,12 @@ pub(crate) fn predicted(g: &Geometry, choice: Choice, batch: usize) -> Option<f6
 }
 
 /// Multiplications that an algorithm's products really take in a forward pass, transforms left out.
-pub(crate) fn products(g: &Geometry, choice: Choice, batch: usize) -> f64 {
+pub(crate) fn products(g: &Geometry, choice: Choice, purpose: Purpose, batch: usize) -> f64 {
     let rows = batch as f64;
     match choice {
         Choice::Spectral(points) => {
-            let tiles = g.output.length.div_ceil(points + 1 - g.taps().min(points)) as f64;
+            let step = points + 1 - g.taps().min(points);
+            let tiles = tiles(g.output.length, step, purpose) as f64;
             rows * tiles * ((3 * points / 2 - 1) * g.input.width() * g.output.channels) as f64
         }
         _ => rows * (g.output.length * g.weights()) as f64,
@@ -322,15 +349,16 @@ pub(crate) fn products(g: &Geometry, choice: Choice, batch: usize) -> f64 {
 }
 
 /// Tile length of the algorithm to use, or none for the direct one.
-fn best(g: &Geometry, choice: Choice, batch: usize) -> Option<usize> {
+fn best(g: &Geometry, choice: Choice, purpose: Purpose) -> Option<usize> {
+    let predicted = |choice| predicted(g, choice, purpose, purpose.batch());
     match choice {
         Choice::Direct | Choice::Rounded => None,
-        Choice::Spectral(points) => predicted(g, choice, batch).map(|_| points),
+        Choice::Spectral(points) => predicted(choice).map(|_| points),
         Choice::Cheapest => {
-            let cost = |points| Some((points, predicted(g, Choice::Spectral(points), batch)?));
+            let cost = |points| Some((points, predicted(Choice::Spectral(points))?));
             let costs = TRANSFORM.into_iter().filter_map(|(points, _)| cost(points));
             let cheapest = costs.min_by(|a, b| a.1.total_cmp(&b.1))?;
-            (Some(cheapest.1) < predicted(g, Choice::Direct, batch)).then_some(cheapest.0)
+            (Some(cheapest.1) < predicted(Choice::Direct)).then_some(cheapest.0)
         }
     }
 }

@@ -4,9 +4,10 @@
 use super::conv::{InputTarget, Needs};
 use super::isa::{Isa, Kernel};
 use super::memory::{Parts, spread};
-use super::product::{Left, Out, PANEL, Right, product, streams};
+use super::product::{Left, Out, PANEL, Right, product};
 use super::rows::{Gradient, Input, Reading, Strip};
 use super::simd::Vector;
+use super::single::{Present, streams};
 use super::stage::{Moments, Stage};
 
 /// Features of a piece of work.
@@ -49,9 +50,10 @@ impl Dense {
         let out = Parts::new(y);
         let panels = self.outputs / PANEL;
         if batch == 1 {
+            let (x, present) = (input.values, &Present::of(&input.values[..self.features]));
             spread(true, panels.div_ceil(STREAMS), |i| {
                 let panels = i * STREAMS..panels.min((i + 1) * STREAMS);
-                isa.run(Single { dense: self, x: input.values, weights, out, panels });
+                isa.run(Single { dense: self, x, present, weights, out, panels });
             });
         } else {
             spread(true, panels, |panel| {
@@ -148,6 +150,7 @@ impl Dense {
 struct Single<'a> {
     dense: &'a Dense,
     x: &'a [f32],
+    present: &'a Present,
     weights: &'a [f32],
     out: Parts<'a, f32>,
     panels: std::ops::Range<usize>,
@@ -157,9 +160,11 @@ impl Kernel for Single<'_> {
     type Output = ();
     #[inline(always)]
     unsafe fn run<V: Vector>(self) {
-        let Self { dense: &Dense { features, outputs }, x, weights, out, panels } = self;
+        let Self { dense: &Dense { features, outputs }, x, present, weights, out, panels } = self;
         let size = features * PANEL;
-        assert!(features <= x.len() && panels.end * size <= weights.len());
+        assert!(
+            present.len() == features && features <= x.len() && panels.end * size <= weights.len()
+        );
         assert!(panels.end * PANEL <= outputs && outputs <= out.len());
         // Columns of two vectors' width.
         let width = 2 * V::LANES;
@@ -175,10 +180,10 @@ impl Kernel for Single<'_> {
                 let to = |i: usize| out.start().add((column + i) * width);
                 if panels.end * columns - column >= STREAMS {
                     let (right, to) = ([0, 1, 2, 3].map(right), [0, 1, 2, 3].map(to));
-                    streams::<V, STREAMS>(features, x.as_ptr(), right, PANEL, to);
+                    streams::<V, STREAMS>(present, x.as_ptr(), right, PANEL, to);
                     column += STREAMS;
                 } else {
-                    streams::<V, 1>(features, x.as_ptr(), [right(0)], PANEL, [to(0)]);
+                    streams::<V, 1>(present, x.as_ptr(), [right(0)], PANEL, [to(0)]);
                     column += 1;
                 }
             }

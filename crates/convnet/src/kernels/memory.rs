@@ -3,6 +3,8 @@
 
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut, Range};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use memmap2::MmapMut;
 
@@ -160,6 +162,47 @@ pub(crate) fn read_halves(values: &[f32]) -> &[u16] {
 /// Runs `work` on a thread of the pool, so that the loops within need not wake one each.
 pub(crate) fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
+}
+
+/// How long a thread without work stays awake: longer than the way from one loop of a pass to the next.
+const PATIENCE: Duration = Duration::from_micros(100);
+
+/// The same, with all threads of the pool awake: a pass of one sample has some thirty loops of 20 to 200
+/// microseconds, and waking a thread takes as long as one of them.
+pub(crate) fn awake<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Release);
+        }
+    }
+    let over = AtomicBool::new(false);
+    rayon::scope(|scope| {
+        let own = rayon::current_thread_index();
+        let over = &over;
+        scope.spawn_broadcast(move |_, context| {
+            if Some(context.index()) != own {
+                wait(over);
+            }
+        });
+        let _over = Over(over);
+        work()
+    })
+}
+
+/// Does what there is to do in the pool until it is over, or nothing came for a while: two passes in one
+/// pool may each wait like this within the other's loops.
+fn wait(over: &AtomicBool) {
+    let mut last = Instant::now();
+    while !over.load(Ordering::Acquire) {
+        if rayon::yield_now() == Some(rayon::Yield::Executed) {
+            last = Instant::now();
+        } else if last.elapsed() > PATIENCE {
+            return;
+        } else {
+            std::hint::spin_loop();
+        }
+    }
 }
 
 /// Sets all values to zero.

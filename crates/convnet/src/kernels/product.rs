@@ -35,6 +35,21 @@ pub(crate) struct Right {
     pub(crate) step: usize,
 }
 
+/// A right side of two arrays: a product reads one of them, or their sum or difference on the way.
+#[derive(Clone, Copy)]
+pub(crate) struct Pair {
+    pub(crate) first: *const f32,
+    pub(crate) second: *const f32,
+    pub(crate) panel: usize,
+    pub(crate) step: usize,
+}
+
+/// `first`, `second`, `first + second`, `second − first`: how a product reads a [`Pair`].
+pub(super) const FIRST: u8 = 0;
+pub(super) const SECOND: u8 = 1;
+pub(super) const SUM: u8 = 2;
+pub(super) const DIFFERENCE: u8 = 3;
+
 /// The result: panel `j`, row `i` at `start + j · panel + i · row`.
 #[derive(Clone, Copy)]
 pub(crate) struct Out {
@@ -169,34 +184,9 @@ unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
 ) -> usize {
     // SAFETY: within the caller's bounds.
     unsafe {
-        let mut sums = [[V::splat(0.0); 2]; R];
-        // Every third row has its own pointer, so that few address registers serve all rows.
-        let row = if ALONG { 1 } else { left.row };
-        let mut starts = [left.start; 4];
-        for (third, start) in starts.iter_mut().enumerate() {
-            if 3 * third < R {
-                *start = left.start.add(3 * third * row);
-            }
-        }
-        let mut b = right.start;
-        for _ in 0..k {
-            let (b0, b1) = (V::load(b), V::load(b.add(V::LANES)));
-            if R <= 2 {
-                // Few rows wait for the right side, which comes from memory.
-                V::prefetch(b.wrapping_add(AHEAD));
-            }
-            // After the last row this lies beyond the end, and is not read.
-            b = b.wrapping_add(right.step);
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let a = V::splat(*starts[i / 3].add(i % 3 * row));
-                sums[0] = a.times_plus(b0, sums[0]);
-                sums[1] = a.times_plus(b1, sums[1]);
-            }
-            for start in &mut starts {
-                *start = start.wrapping_add(if ALONG { left.step } else { 1 });
-            }
-        }
-        for (i, sums) in sums.into_iter().enumerate() {
+        let Right { start, panel, step } = right;
+        let right = Pair { first: start, second: start, panel, step };
+        for (i, sums) in sums::<V, R, FIRST, ALONG>(k, left, right).into_iter().enumerate() {
             let to = out.start.add(i * out.row);
             for (j, sum) in sums.into_iter().enumerate() {
                 let to = to.add(j * V::LANES);
@@ -208,209 +198,12 @@ unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
     R
 }
 
-/// `U` columns of two vectors' width of one row, side by side: a core reads several streams of
-/// memory faster than one.
-///
-/// # Safety
-/// As [`product`]: `k` values of `left`; `k` rows, `step` apart, from each of `right`.
-#[inline(always)]
-pub(crate) unsafe fn streams<V: Vector, const U: usize>(
-    k: usize,
-    left: *const f32,
-    right: [*const f32; U],
-    step: usize,
-    out: [*mut f32; U],
-) {
-    // SAFETY: within the caller's bounds.
-    unsafe {
-        let zero = [[V::splat(0.0); 2]; U];
-        let mut totals = zero;
-        for from in (0..k).step_by(DEPTH) {
-            let mut sums = zero;
-            for i in from..k.min(from + DEPTH) {
-                let a = V::splat(*left.add(i));
-                for (sums, right) in sums.iter_mut().zip(right) {
-                    let b = right.add(i * step);
-                    V::prefetch(b.wrapping_add(AHEAD));
-                    if V::LANES == 16 {
-                        V::prefetch(b.wrapping_add(AHEAD + V::LANES));
-                    }
-                    sums[0] = a.times_plus(V::load(b), sums[0]);
-                    sums[1] = a.times_plus(V::load(b.add(V::LANES)), sums[1]);
-                }
-            }
-            for (totals, sums) in totals.iter_mut().zip(sums) {
-                *totals = [sums[0].plus(totals[0]), sums[1].plus(totals[1])];
-            }
-        }
-        for (totals, to) in totals.into_iter().zip(out) {
-            totals[0].store(to);
-            totals[1].store(to.add(V::LANES));
-        }
-    }
-}
-
-/// Steps of `k` between two visits of a complex result: both parts of 64 rows of a panel fit the
-/// first-level cache, and sums so short stay as accurate as PyTorch's.
-const COMPLEX_DEPTH: usize = 64;
-
-/// The factors of a complex product on one side: its three real products read one array each, or
-/// the sum or difference of two on the way.
-#[derive(Clone, Copy)]
-pub(crate) struct Pair {
-    pub(crate) first: *const f32,
-    pub(crate) second: *const f32,
-    pub(crate) panel: usize,
-    pub(crate) step: usize,
-}
-
-/// Real and imaginary part of the result, laid out as [`Out`].
-#[derive(Clone, Copy)]
-pub(crate) struct ComplexOut {
-    pub(crate) real: *mut f32,
-    pub(crate) imaginary: *mut f32,
-    pub(crate) panel: usize,
-    pub(crate) row: usize,
-}
-
-/// `first`, `second`, `first + second`, `second − first`: how a product reads a [`Pair`].
-const FIRST: u8 = 0;
-const SECOND: u8 = 1;
-const SUM: u8 = 2;
-const DIFFERENCE: u8 = 3;
-
-/// A complex product as three real ones, `real = k₁ − k₃`, `imaginary = k₁ + k₂` (Gauss).
-///
-/// With `WEIGHTS` the right pair is `(a, b)` and the left sides `(c + d, c, d)`; else the right
-/// pair is `(c, d)` and the left sides `(a, b − a, a + b)`.
+/// The sums of one register tile; `READ` is how the right side is read, `ALONG` as in [`blocks`].
 ///
 /// # Safety
 /// As [`product`].
 #[inline(always)]
-pub(crate) unsafe fn complex_product<V: Vector, const WEIGHTS: bool>(
-    (m, panels, k): (usize, usize, usize),
-    left: [Left; 3],
-    right: Pair,
-    out: ComplexOut,
-    add: bool,
-) {
-    for panel in 0..panels {
-        for from in (0..k).step_by(COMPLEX_DEPTH) {
-            let depth = COMPLEX_DEPTH.min(k - from);
-            let add = add || from > 0;
-            for column in (0..PANEL).step_by(2 * V::LANES) {
-                // SAFETY: within the caller's bounds.
-                unsafe {
-                    let at = panel * right.panel + from * right.step + column;
-                    let right =
-                        Pair { first: right.first.add(at), second: right.second.add(at), ..right };
-                    let at = panel * out.panel + column;
-                    let out = ComplexOut {
-                        real: out.real.add(at),
-                        imaginary: out.imaginary.add(at),
-                        ..out
-                    };
-                    let mut left = left;
-                    for side in &mut left {
-                        side.start = side.start.add(from * side.step);
-                    }
-                    complex_strip::<V, WEIGHTS>((m, depth), left, right, out, add);
-                }
-            }
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn complex_strip<V: Vector, const WEIGHTS: bool>(
-    (m, k): (usize, usize),
-    left: [Left; 3],
-    right: Pair,
-    out: ComplexOut,
-    add: bool,
-) {
-    let mut i = 0;
-    while i < m {
-        let rest = m - i;
-        // SAFETY: rows `i..i + R` are within the caller's bounds.
-        unsafe {
-            let mut left = left;
-            for side in &mut left {
-                side.start = side.start.add(i * side.row);
-            }
-            let at = i * out.row;
-            let out =
-                ComplexOut { real: out.real.add(at), imaginary: out.imaginary.add(at), ..out };
-            i += if V::ROWS >= 12 && rest >= 12 {
-                complex_tile::<V, 12, WEIGHTS>(k, left, right, out, add)
-            } else if V::ROWS >= 8 && rest >= 8 {
-                complex_tile::<V, 8, WEIGHTS>(k, left, right, out, add)
-            } else if V::ROWS == 6 && rest >= 6 {
-                complex_tile::<V, 6, WEIGHTS>(k, left, right, out, add)
-            } else if rest >= 4 {
-                complex_tile::<V, 4, WEIGHTS>(k, left, right, out, add)
-            } else if rest >= 2 {
-                complex_tile::<V, 2, WEIGHTS>(k, left, right, out, add)
-            } else {
-                complex_tile::<V, 1, WEIGHTS>(k, left, right, out, add)
-            };
-        }
-    }
-}
-
-#[inline(always)]
-unsafe fn complex_tile<V: Vector, const R: usize, const WEIGHTS: bool>(
-    k: usize,
-    [k1, k2, k3]: [Left; 3],
-    right: Pair,
-    out: ComplexOut,
-    add: bool,
-) -> usize {
-    // SAFETY: within the caller's bounds.
-    unsafe {
-        let (first, second, third) = if WEIGHTS {
-            (sums::<V, R, FIRST, false>(k, k1, right), DIFFERENCE, SUM)
-        } else {
-            (sums::<V, R, SUM, true>(k, k1, right), FIRST, SECOND)
-        };
-        for (i, row) in first.iter().enumerate() {
-            for (j, &sum) in row.iter().enumerate() {
-                let at = i * out.row + j * V::LANES;
-                for to in [out.real.add(at), out.imaginary.add(at)] {
-                    let sum = if add { V::load(to).plus(sum) } else { sum };
-                    sum.store(to);
-                }
-            }
-        }
-        let products = if second == DIFFERENCE {
-            sums::<V, R, DIFFERENCE, false>(k, k2, right)
-        } else {
-            sums::<V, R, FIRST, true>(k, k2, right)
-        };
-        for (i, row) in products.iter().enumerate() {
-            for (j, &sum) in row.iter().enumerate() {
-                let to = out.imaginary.add(i * out.row + j * V::LANES);
-                V::load(to).plus(sum).store(to);
-            }
-        }
-        let products = if third == SUM {
-            sums::<V, R, SUM, false>(k, k3, right)
-        } else {
-            sums::<V, R, SECOND, true>(k, k3, right)
-        };
-        for (i, row) in products.iter().enumerate() {
-            for (j, &sum) in row.iter().enumerate() {
-                let to = out.real.add(i * out.row + j * V::LANES);
-                V::load(to).minus(sum).store(to);
-            }
-        }
-    }
-    R
-}
-
-/// One register tile of products; `READ` is how the right pair is read.
-#[inline(always)]
-unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
+pub(super) unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
     k: usize,
     left: Left,
     right: Pair,
@@ -418,6 +211,7 @@ unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
     // SAFETY: within the caller's bounds.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; R];
+        // Every third row has its own pointer, so that few address registers serve all rows.
         let row = if ALONG { 1 } else { left.row };
         let mut starts = [left.start; 4];
         for (third, start) in starts.iter_mut().enumerate() {
@@ -437,6 +231,11 @@ unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
                     _ => V::load(y).minus(V::load(x)),
                 };
             }
+            if R <= 2 && READ == FIRST {
+                // Few rows wait for the right side, which comes from memory.
+                V::prefetch(first.wrapping_add(AHEAD));
+            }
+            // After the last row these lie beyond the end, and are not read.
             first = first.wrapping_add(right.step);
             second = second.wrapping_add(right.step);
             for (i, sums) in sums.iter_mut().enumerate() {

@@ -7,10 +7,11 @@
 //! (AMX), dot products of pairs (AVX512-BF16), and plain multiplications of widened numbers, which
 //! every machine has.
 //!
-//! Reading order: [`pack`] rounds and arranges, [`product`] multiplies, [`conv`] and [`dense`] are
-//! the maps.
+//! Reading order: [`pack`] rounds and arranges, [`product`] multiplies, [`conv`] (with [`cut`]) and
+//! [`dense`] are the maps.
 
 pub(crate) mod conv;
+mod cut;
 pub(crate) mod dense;
 pub(crate) mod pack;
 pub(crate) mod product;

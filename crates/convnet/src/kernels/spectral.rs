@@ -6,29 +6,25 @@
 //! the input's gradient that belong to the tile, and the product of both spectra, summed over
 //! tiles, the spectrum of the gradient of the weights. So one spectrum of the gradient serves both.
 //!
-//! Work runs over chunks of tiles. Where the weights' spectrum is small, groups of tiles are
-//! independent and their chunks stay in a core's cache; where it is large, all threads share the
-//! planes of one chunk, so that each plane of weights is read once a chunk.
-#![expect(unsafe_code, reason = "planes are addressed by kernels")]
+//! Work runs over chunks of tiles ([`schedule`]): rows to planes, products of planes ([`frequency`]),
+//! planes to rows.
+#![expect(unsafe_code, reason = "groups of tiles share memory")]
 
-use super::conv::{Geometry, InputTarget, Needs};
+mod frequency;
+mod schedule;
+
+use super::conv::{Geometry, InputTarget, Needs, Purpose};
 use super::fourier::rotations;
-use super::isa::{Isa, Kernel};
+use super::isa::Isa;
 use super::memory::{Parts, clear, spread};
-use super::product::{ComplexOut, Left, Out, PANEL, Pair, Right, complex_product, product};
+use super::product::PANEL;
 use super::rows::{Gradient, Input, Reading};
-use super::simd::Vector;
 use super::spectrum::{Analyse, InputGradient, Planes, Side, Synthesise, Tiling, Writing};
 use super::taps::{Fold, Unfold, tables, transpose};
+use frequency::{Correlate, Multiply};
+use schedule::Schedule;
+pub(crate) use schedule::tiles;
 
-/// Groups of tiles, each with its own chunk and sums; the sums are joined in the order of groups.
-const GROUPS: usize = 8;
-/// Tiles of a chunk of a group.
-const CHUNK: usize = 24;
-/// Values of a weights' spectrum up to which groups are worth their own sums.
-const SMALL: usize = 1 << 19;
-/// Values of the planes of a shared chunk.
-const SHARED: usize = 6 << 20;
 /// Between planes, so that they do not meet in the same lines of the cache.
 const GAP: usize = 16;
 
@@ -38,6 +34,7 @@ pub(crate) struct Spectral {
     pub(crate) geometry: Geometry,
     /// Rows of a tile.
     pub(crate) points: usize,
+    purpose: Purpose,
     rotations: Vec<[f32; 2]>,
     /// `[plane][tap]`: from taps to planes.
     unfold: Vec<f32>,
@@ -45,43 +42,20 @@ pub(crate) struct Spectral {
     fold: Vec<f32>,
 }
 
-/// How the tiles of a batch are worked through.
-#[derive(Clone, Copy, Debug)]
-struct Schedule {
-    tiles: usize,
-    groups: usize,
-    /// Tiles of a chunk.
-    chunk: usize,
-    /// Tiles of one piece of work within a chunk.
-    block: usize,
-}
-
-impl Schedule {
-    /// Whether the threads share a chunk.
-    fn shared(&self) -> bool {
-        self.groups == 1
-    }
-
-    /// Chunks of a group.
-    fn chunks(&self) -> usize {
-        self.tiles.div_ceil(self.chunk).div_ceil(self.groups)
-    }
-
-    /// Blocks, each with its own record of statistics.
-    fn records(&self) -> usize {
-        self.tiles.div_ceil(self.block)
-    }
-}
-
 impl Spectral {
-    pub(crate) fn new(geometry: Geometry, points: usize) -> Self {
+    pub(crate) fn new(geometry: Geometry, points: usize, purpose: Purpose) -> Self {
         let (unfold, fold) = tables(points, geometry.taps());
-        Self { geometry, points, rotations: rotations(points), unfold, fold }
+        Self { geometry, points, purpose, rotations: rotations(points), unfold, fold }
     }
 
     /// Rows that a tile gives.
     fn step(&self) -> usize {
         self.points + 1 - self.geometry.taps()
+    }
+
+    /// Tiles of a sample of so many rows.
+    fn tiles(&self, rows: usize) -> usize {
+        tiles(rows, self.step(), self.purpose)
     }
 
     /// Values of the weights' spectrum.
@@ -90,16 +64,9 @@ impl Spectral {
     }
 
     fn schedule(&self, batch: usize, rows: usize) -> Schedule {
-        let tiles = batch * rows.div_ceil(self.step());
-        if self.prepared() <= SMALL && tiles >= GROUPS * CHUNK {
-            return Schedule { tiles, groups: GROUPS, chunk: CHUNK, block: CHUNK };
-        }
         let g = &self.geometry;
-        let row = 2 * self.points * (g.input.width() + g.output.channels);
-        let chunk = (SHARED / row).max(1).next_multiple_of(CHUNK).min(tiles.next_multiple_of(2));
-        let block = chunk.div_ceil(32).next_multiple_of(2);
-        // Blocks do not straddle chunks.
-        Schedule { tiles, groups: 1, chunk: chunk.next_multiple_of(block), block }
+        let width = self.points * (g.input.width() + g.output.channels);
+        Schedule::new(batch * self.tiles(rows), self.prepared(), width)
     }
 
     fn forward_schedule(&self, batch: usize) -> Schedule {
@@ -168,7 +135,7 @@ impl Spectral {
     fn tiling(&self, schedule: Schedule, rows: usize, lead: isize) -> Tiling<'_> {
         Tiling {
             points: self.points,
-            per_sample: rows.div_ceil(self.step()),
+            per_sample: self.tiles(rows),
             total: schedule.tiles,
             step: self.step(),
             lead,
@@ -251,7 +218,7 @@ impl Spectral {
             records[..schedule.records() * size].fill(0.0);
             Parts::new(records)
         });
-        self.each_chunk(schedule, |group, chunk| {
+        schedule.each_chunk(|group, chunk| {
             let start = group * (left.1 + out.1);
             // SAFETY: each group has its own stretch of the scratch memory.
             let (a, c) = unsafe {
@@ -261,7 +228,7 @@ impl Spectral {
             let first = chunk.start;
             let a = Planes { values: Parts::new(a), plane: left.0, width: inputs, first };
             let c = Planes { values: Parts::new(c), plane: out.0, width: outputs, first };
-            self.each_block(schedule, chunk.clone(), |tiles| {
+            schedule.each_block(chunk.clone(), |tiles| {
                 isa.run(Analyse {
                     reading: input,
                     strip: g.input,
@@ -273,11 +240,11 @@ impl Spectral {
                 });
             });
             let rows = chunk.len().next_multiple_of(2);
-            self.each_frequency(schedule, |f| {
+            schedule.each_frequency(self.points, |f| {
                 let sum = self.sum_plane(schedule, f);
                 isa.run(Multiply { left: a, right: spectrum, out: c, f, sum, rows });
             });
-            self.each_block(schedule, chunk, |tiles| {
+            schedule.each_block(chunk, |tiles| {
                 let record = tiles.start / schedule.block * size;
                 // SAFETY: every block has its own record.
                 let moments = records.map(|all| unsafe { all.part(record..record + size) });
@@ -320,7 +287,7 @@ impl Spectral {
             (mean, Parts::new(records))
         });
         let learns = dw.is_some();
-        self.each_chunk(schedule, |group, chunk| {
+        schedule.each_chunk(|group, chunk| {
             let start = group * (left.1 + right.1);
             // SAFETY: each group has its own stretches of the scratch memory.
             let (d, x, sum) = unsafe {
@@ -333,7 +300,7 @@ impl Spectral {
             let d = Planes { values: Parts::new(d), plane: left.0, width: outputs, first };
             let x = Planes { values: Parts::new(x), plane: right.0, width: inputs, first };
             let sum = Parts::new(sum);
-            self.each_block(schedule, chunk.clone(), |tiles| {
+            schedule.each_block(chunk.clone(), |tiles| {
                 isa.run(Analyse {
                     reading: gradient,
                     strip: g.output,
@@ -356,21 +323,21 @@ impl Spectral {
                 }
             });
             let rows = chunk.len().next_multiple_of(2);
-            self.each_frequency(schedule, |f| {
+            schedule.each_frequency(self.points, |f| {
                 if learns {
                     isa.run(Correlate { left: x, right: d, out: sum, f, rows });
                 }
             });
             // Only when all of the input's planes have been read, as they lie three by three and
             // the gradient's two by two.
-            self.each_frequency(schedule, |f| {
+            schedule.each_frequency(self.points, |f| {
                 if target.is_some() {
                     let sum = self.sum_plane(schedule, f);
                     isa.run(Multiply { left: d, right: spectrum, out: x, f, sum, rows });
                 }
             });
             if let Some(to) = target {
-                self.each_block(schedule, chunk, |tiles| {
+                schedule.each_block(chunk, |tiles| {
                     let record = tiles.start / schedule.block * size;
                     // SAFETY: every block has its own record.
                     let below = below.map(|(mean, all)| unsafe {
@@ -415,165 +382,8 @@ impl Spectral {
         });
     }
 
-    /// Every chunk of every group: groups side by side, the chunks of a group in order.
-    fn each_chunk(
-        &self,
-        schedule: Schedule,
-        work: impl Fn(usize, std::ops::Range<usize>) + Sync + Send,
-    ) {
-        spread(!schedule.shared(), schedule.groups, |group| {
-            for chunk in 0..schedule.chunks() {
-                let from = (group * schedule.chunks() + chunk) * schedule.chunk;
-                if from < schedule.tiles {
-                    work(group, from..schedule.tiles.min(from + schedule.chunk));
-                }
-            }
-        });
-    }
-
-    /// Every block of a chunk.
-    fn each_block(
-        &self,
-        schedule: Schedule,
-        chunk: std::ops::Range<usize>,
-        work: impl Fn(std::ops::Range<usize>) + Sync + Send,
-    ) {
-        spread(schedule.shared(), chunk.len().div_ceil(schedule.block), |i| {
-            let from = chunk.start + i * schedule.block;
-            work(from..chunk.end.min(from + schedule.block));
-        });
-    }
-
-    /// Every frequency but the highest, which goes with the lowest.
-    fn each_frequency(&self, schedule: Schedule, work: impl Fn(usize) + Sync + Send) {
-        spread(schedule.shared(), self.points / 2, work);
-    }
-
     /// Where the sums `c + d` of a frequency go.
     fn sum_plane(&self, schedule: Schedule, f: usize) -> usize {
         self.points + if schedule.shared() { f } else { 0 }
-    }
-}
-
-/// One frequency of `left · right`: tiles by input channels, times input by output channels.
-/// Frequency 0 does the highest one too, as both are real.
-struct Multiply<'a> {
-    left: Planes<'a>,
-    /// `[plane][panel of outputs][input][32]`
-    right: &'a [f32],
-    out: Planes<'a>,
-    f: usize,
-    /// Plane of the left side for `c + d`.
-    sum: usize,
-    rows: usize,
-}
-
-impl Kernel for Multiply<'_> {
-    type Output = ();
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        let Self { left, right, out, f, sum, rows } = self;
-        let (depth, panels) = (left.width, out.width / PANEL);
-        let size = depth * out.width;
-        let first = if f == 0 { 0 } else { Side::Left.plane(f) };
-        assert!((first + 2) * size <= right.len() && depth.is_multiple_of(V::LANES));
-        for (side, last) in [(left, sum.max(first + 1)), (out, first + 1)] {
-            assert!(rows * side.width <= side.plane);
-            assert!((last + 1) * side.plane <= side.values.len());
-        }
-        // SAFETY: in bounds by the assertions; the planes of `out` and of the sums are this
-        // kernel's own.
-        unsafe {
-            let from = |plane: usize| left.values.start().add(plane * left.plane);
-            let side = |start: *mut f32| Left { start, row: depth, step: 1 };
-            let weights = right.as_ptr().add(first * size);
-            let to = out.values.start().add(first * out.plane);
-            let shape = (rows, panels, depth);
-            if f == 0 {
-                for part in 0..2 {
-                    let start = weights.add(part * size);
-                    let right = Right { start, panel: depth * PANEL, step: PANEL };
-                    let start = to.add(part * out.plane);
-                    let out = Out { start, panel: PANEL, row: out.width };
-                    product::<V>(shape, side(from(part)), right, out, false);
-                }
-                return;
-            }
-            let (c, d, s) = (from(first), from(first + 1), from(sum));
-            for at in (0..rows * depth).step_by(V::LANES) {
-                V::load(c.add(at)).plus(V::load(d.add(at))).store(s.add(at));
-            }
-            let pair = Pair {
-                first: weights,
-                second: weights.add(size),
-                panel: depth * PANEL,
-                step: PANEL,
-            };
-            let out =
-                ComplexOut { real: to, imaginary: to.add(out.plane), panel: PANEL, row: out.width };
-            complex_product::<V, true>(shape, [side(s), side(c), side(d)], pair, out, false);
-        }
-    }
-}
-
-/// One frequency of `out += leftᵀ · right`: input channels by tiles, times tiles by output
-/// channels.
-struct Correlate<'a> {
-    left: Planes<'a>,
-    right: Planes<'a>,
-    /// `[plane][panel of D][s·C][32]`
-    out: Parts<'a, f32>,
-    f: usize,
-    rows: usize,
-}
-
-impl Kernel for Correlate<'_> {
-    type Output = ();
-    #[inline(always)]
-    unsafe fn run<V: Vector>(self) {
-        let Self { left, right, out, f, rows } = self;
-        let size = left.width * right.width;
-        let (first, of_left) =
-            if f == 0 { (0, 0) } else { (Side::Left.plane(f), Side::Right.plane(f)) };
-        assert!((first + 2) * size <= out.len());
-        for (side, last) in [(left, of_left + if f == 0 { 1 } else { 2 }), (right, first + 1)] {
-            assert!(rows * side.width <= side.plane);
-            assert!((last + 1) * side.plane <= side.values.len());
-        }
-        // SAFETY: in bounds by the assertions; the planes of `out` are this kernel's own.
-        unsafe {
-            let shape = (left.width, right.width / PANEL, rows);
-            let from = |plane: usize| Left {
-                start: left.values.start().add((of_left + plane) * left.plane),
-                row: 1,
-                step: left.width,
-            };
-            let gradient = right.values.start().add(first * right.plane);
-            let to = out.start().add(first * size);
-            if f == 0 {
-                for part in 0..2 {
-                    let start = gradient.add(part * right.plane);
-                    let right = Right { start, panel: PANEL, step: right.width };
-                    let start = to.add(part * size);
-                    let out = Out { start, panel: left.width * PANEL, row: PANEL };
-                    product::<V>(shape, from(part), right, out, true);
-                }
-                return;
-            }
-            let pair = Pair {
-                first: gradient,
-                second: gradient.add(right.plane),
-                panel: PANEL,
-                step: right.width,
-            };
-            let out = ComplexOut {
-                real: to,
-                imaginary: to.add(size),
-                panel: left.width * PANEL,
-                row: PANEL,
-            };
-            let sides = [from(2), from(0), from(1)];
-            complex_product::<V, false>(shape, sides, pair, out, true);
-        }
     }
 }

@@ -3,7 +3,7 @@
 //! Under Miri (`XRDMATCH_ISA` is not read here, and Miri knows no vector instructions of its own):
 //! `MIRIFLAGS=-Zmiri-disable-isolation cargo +nightly miri test -p convnet --lib kernels`.
 
-use super::conv::{Choice, Conv, Geometry, InputTarget};
+use super::conv::{Choice, Conv, Geometry, InputTarget, Purpose};
 use super::isa::Isa;
 use super::memory::Buffer;
 use super::product::PANEL;
@@ -244,18 +244,19 @@ const SHAPES: &[(usize, usize, usize, usize, usize, usize, usize)] = &[
 
 #[test]
 fn every_algorithm_equals_the_plain_sums() {
-    let choices =
-        [Choice::Direct, Choice::Spectral(16), Choice::Spectral(32), Choice::Spectral(64)];
+    let spectral = [16, 32, 64].map(Choice::Spectral);
+    let choices = [Choice::Direct].into_iter().chain(spectral).map(|c| (c, Purpose::Training));
+    let alone = spectral.map(|choice| (choice, Purpose::Inference));
     let shapes = if cfg!(miri) { &SHAPES[1..2] } else { SHAPES };
     for &(length, inputs, outputs, kernel, stride, padding, batch) in shapes {
         let geometry = Geometry::new(length, (inputs, outputs), (kernel, stride, padding));
         for floor in [0.0, f32::NEG_INFINITY] {
             let case = Case::new(geometry, batch, floor);
             let expected = case.expected();
-            for choice in choices {
-                let conv = Conv::new(geometry, choice, batch);
+            for (choice, purpose) in choices.clone().chain(alone) {
+                let conv = Conv::new(geometry, choice, purpose);
                 for isa in Isa::available() {
-                    let name = format!("{geometry:?} × {batch}, {choice:?}, {isa:?}");
+                    let name = format!("{geometry:?} × {batch}, {choice:?}, {purpose:?}, {isa:?}");
                     case.check(isa, &conv, &expected, &name);
                 }
             }
@@ -274,7 +275,7 @@ fn many_tiles_in_groups_equal_the_plain_sums() {
     let expected = case.expected();
     for isa in Isa::available() {
         for points in [16, 32] {
-            let conv = Conv::new(geometry, Choice::Spectral(points), 5);
+            let conv = Conv::new(geometry, Choice::Spectral(points), Purpose::Training);
             case.check(isa, &conv, &expected, &format!("{points} rows, {isa:?}"));
         }
     }
@@ -290,7 +291,7 @@ fn rounded_products_of_coarse_numbers_equal_the_plain_sums() {
         let geometry = Geometry::new(length, (inputs, outputs), (kernel, stride, padding));
         let case = Case::new(geometry, batch, 0.0).coarse();
         let expected = case.expected();
-        let conv = Conv::new(geometry, Choice::Rounded, batch);
+        let conv = Conv::new(geometry, Choice::Rounded, Purpose::Training);
         for isa in Isa::available() {
             case.check(isa, &conv, &expected, &format!("{geometry:?} × {batch}, {isa:?}"));
         }

@@ -2,8 +2,8 @@
 
 use clap::{Args, Subcommand};
 use convnet::{
-    Architecture, Ceiling, Choice, LayerTime, MeasureError, ceiling, layer_bytes, layer_times,
-    on_threads,
+    Architecture, Ceiling, Choice, LayerTime, MeasureError, Purpose, ceiling, layer_bytes,
+    layer_times, on_threads,
 };
 use serde::Serialize;
 
@@ -33,7 +33,7 @@ enum What {
 #[command(after_help = "\
 Examples:
   xrdmatch bench layers
-  xrdmatch bench layers --batch 1 --threads 1
+  xrdmatch bench layers --inference --batch 1 --threads 1
   xrdmatch bench layers --architecture vgg16 --points 2251 --json")]
 struct Layers {
     /// One of paper, vgg11, vgg13, vgg16, vgg19
@@ -47,6 +47,10 @@ struct Layers {
     /// Patterns of a batch
     #[arg(long, default_value_t = 96, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
+
+    /// The algorithms of inference, which keep the patterns of a batch apart
+    #[arg(long)]
+    inference: bool,
 
     /// Passes per time, of which the median counts
     #[arg(long, default_value_t = 5, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
@@ -137,15 +141,23 @@ impl Layers {
         }
         let mut rows = Vec::new();
         let (points, batch) = (self.points as usize, self.batch as usize);
-        layer_times(architecture, points, batch, usize::from(self.repeats), &mut |time| {
-            let row = Row::new(time, limit);
-            if self.json {
-                eprintln!("{}, {}", row.layer, row.algorithm);
-            } else {
-                println!("{}", row.line());
-            }
-            rows.push(row);
-        })?;
+        let purpose = if self.inference { Purpose::Inference } else { Purpose::Training };
+        layer_times(
+            architecture,
+            points,
+            purpose,
+            batch,
+            usize::from(self.repeats),
+            &mut |time| {
+                let row = Row::new(time, limit);
+                if self.json {
+                    eprintln!("{}, {}", row.layer, row.algorithm);
+                } else {
+                    println!("{}", row.line());
+                }
+                rows.push(row);
+            },
+        )?;
         if self.json {
             return print_json(&Measured {
                 architecture: self.architecture.clone(),

@@ -7,9 +7,6 @@ use super::Encoder;
 use crate::augment::{Scratch, Views};
 use crate::dataset::Prepared;
 
-/// A pass of fewer rows is filled up to this many.
-const LEAST: usize = 32;
-
 /// A prepared pattern by its non-zero points: grid indices, ascending, and their values in (0, 1\].
 pub type Sticks = (Vec<u16>, Vec<f32>);
 
@@ -40,17 +37,6 @@ impl Inputs {
     /// Some patterns as they are, (rows, [`width`](Self::width)).
     pub fn plain(&mut self, data: &Prepared, rows: &[usize]) -> Matrix {
         self.encoded(plain_signals(&self.views, rows, |&row| data.pattern(row)))
-    }
-
-    /// The same, filled up with its last row where there are few: an engine may take another algorithm
-    /// for few rows, and what is said of a pattern must not depend on what stands beside it. Whoever
-    /// asks a network takes the first `rows.len()` answers.
-    pub fn filled(&mut self, data: &Prepared, rows: &[usize]) -> Matrix {
-        let mut filled = rows.to_vec();
-        if let Some(last) = rows.last() {
-            filled.resize(rows.len().max(LEAST), *last);
-        }
-        self.plain(data, &filled)
     }
 
     /// The same of patterns that are given by their sticks.

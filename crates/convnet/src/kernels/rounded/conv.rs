@@ -12,6 +12,7 @@
 //! joined in their order.
 #![expect(unsafe_code, reason = "products are addressed by kernels")]
 
+use super::cut::{Cut, GROUPS, Share};
 use super::pack::{Columns, Pairs, Rows, STEPS, Weights, signal};
 use super::product::{Left, Out, Right, Shape, Unit};
 use crate::kernels::conv::{Geometry, InputTarget, Needs};
@@ -22,12 +23,6 @@ use crate::kernels::rows::{Gradient, Input, Reading, Strip};
 use crate::kernels::stage::{Moments, Unstage};
 use crate::kernels::taps::transpose;
 
-/// Groups of units.
-const GROUPS: usize = 8;
-/// Output rows of a piece.
-const PIECE: usize = 512;
-/// Output rows of a unit of several samples.
-const ROWS: usize = 384;
 /// Steps of a weight gradient's sum between two visits of the result.
 const DEPTH: usize = 512;
 
@@ -35,62 +30,6 @@ const DEPTH: usize = 512;
 #[derive(Clone, Debug)]
 pub(crate) struct RoundedConv {
     pub(crate) geometry: Geometry,
-}
-
-/// How a batch is cut.
-#[derive(Clone, Copy)]
-struct Cut {
-    batch: usize,
-    /// Samples of a unit.
-    samples: usize,
-    /// Pieces of a sample.
-    pieces: usize,
-    /// Rows of a piece.
-    rows: usize,
-}
-
-/// One unit of a cut.
-#[derive(Clone, Copy)]
-struct Share {
-    first: usize,
-    samples: usize,
-    piece: usize,
-    /// First row, and number of rows.
-    from: usize,
-    rows: usize,
-}
-
-impl Cut {
-    fn new(batch: usize, rows: usize) -> Self {
-        if rows > PIECE {
-            let pieces = rows.div_ceil(PIECE);
-            return Self { batch, samples: 1, pieces, rows: rows.div_ceil(pieces) };
-        }
-        // Not so many that groups are left without work.
-        let samples = (ROWS / rows).clamp(1, batch.div_ceil(GROUPS).max(1));
-        Self { batch, samples, pieces: 1, rows }
-    }
-
-    fn units(&self) -> usize {
-        self.batch.div_ceil(self.samples) * self.pieces
-    }
-
-    /// Units of a group, in order.
-    fn group(&self, group: usize, rows: usize) -> impl Iterator<Item = Share> {
-        let (cut, each) = (*self, self.units().div_ceil(GROUPS));
-        let units = (group * each).min(cut.units())..((group + 1) * each).min(cut.units());
-        units.map(move |unit| {
-            let (first, piece) = (unit / cut.pieces * cut.samples, unit % cut.pieces);
-            let from = piece * cut.rows;
-            Share {
-                first,
-                samples: cut.samples.min(cut.batch - first),
-                piece,
-                from,
-                rows: cut.rows.min(rows.saturating_sub(from)),
-            }
-        })
-    }
 }
 
 /// Halves in whole cache lines.
