@@ -116,9 +116,10 @@ before(async () => {
   tables();
   run(...trainArguments("runs/small", "--experiments", "0..5"));
   run("screen", "runs/small", "--data", "ulbs.csv", "-o", "ranked.csv", "--quiet");
+  run("explain", "runs/small", "--candidates", "ranked.csv", "--top", "3", "-o", "explained.jsonl", "--quiet");
   scan = realOrMade("scans/dara_Li2CO3-ZrO2_8min.xrdml", "scan.xy", madeScan());
   cif = realOrMade("cifs/cod_9008283_Li2CO3-Zabuyelite.cif", "salt.cif", SALT);
-  server = spawn(XRDMATCH, ["serve", "runs", "--candidates", "ranked.csv"], { cwd: directory, stdio: ["ignore", "pipe", "inherit"] });
+  server = spawn(XRDMATCH, ["serve", "runs", "--candidates", "ranked.csv", "--explanations", "explained.jsonl"], { cwd: directory, stdio: ["ignore", "pipe", "inherit"] });
   url = await new Promise((resolve, reject) => {
     server.stdout.once("data", (text) => resolve(String(text).trim()));
     server.once("exit", (code) => reject(new Error(`the server ended with ${code}`)));
@@ -305,6 +306,7 @@ test("candidates are sorted, filtered, paged, saved and looked at", async () => 
   const names = () => page.locator(".split > div tbody th").allTextContents();
   const first = await names();
   assert.equal(first.length, 50);
+  assert.match(await page.locator(".detail .legend").textContent(), /speaks (for superionic|against)/);
   await page.getByRole("button", { name: "Next" }).click();
   await page.getByText("page 2 of 4").waitFor();
   assert.notEqual((await names())[0], first[0]);

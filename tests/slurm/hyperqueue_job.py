@@ -5,6 +5,7 @@ usage: hyperqueue_job.py RUN TASKS BINARY ARGUMENT…
 Exit codes: 0 the second job ended well, 1 it did not, 2 nothing was there to kill.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -35,9 +36,14 @@ with LocalCluster() as cluster:
         begun = [claim for claim in run.glob("exp_*/claim-*") if any((claim.parent / "checkpoints").glob("[0-9]*"))]
         begun = [claim for claim in begun if not (claim.parent / "result.json").exists()]
         # The process that makes an experiment with a checkpoint, by its claim: on one machine here.
-        if begun:
-            killed = json.loads(begun[0].read_text().splitlines()[0])["process"]
-            os.kill(killed, signal.SIGKILL)
+        for claim in begun:
+            # It may have ended, and given its claim back, since.
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError, IndexError):
+                process = json.loads(claim.read_text().splitlines()[0])["process"]
+                os.kill(process, signal.SIGKILL)
+                killed = process
+                break
+        if killed:
             break
         time.sleep(0.1)
     well = client.wait_for_jobs([first], raise_on_error=False)

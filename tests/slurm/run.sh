@@ -44,6 +44,8 @@ await() {
 
 train=(train --demo --config "$tests/small.toml" --no-baselines --threads 1 --claim-seconds 10)
 experiments=6
+# Epochs times iterations of small.toml.
+steps_of_one=$((120 * 120))
 cd "$work" || exit 1
 
 reference() {
@@ -52,10 +54,10 @@ reference() {
     say "single machine: $experiments experiments complete"
 }
 
-# Every experiment of a run ended once, with the bits of the single machine's.
+# Every one of the first experiments of a run ended once, with the bits of the single machine's.
 same() {
-    local run=$1 resumed=0
-    for experiment in $(seq 0 $((experiments - 1))); do
+    local run=$1 least=$2 count=$3 resumed=0
+    for experiment in $(seq 0 $((count - 1))); do
         local name one whole finished epochs
         name=$(printf exp_%03d "$experiment")
         one=runs/$run/$name whole=runs/whole/$name
@@ -74,7 +76,7 @@ same() {
     done
     cmp -s "runs/$run/encoder.safetensors" runs/whole/encoder.safetensors || fail "the encoder of $run differs"
     if find "runs/$run" -name '.tmp-*' | grep -q .; then fail "$run has files in the making"; fi
-    [ "$resumed" -ge "$2" ] || fail "only $resumed experiments of $run were interrupted; the test tests nothing"
+    [ "$resumed" -ge "$least" ] || fail "only $resumed experiments of $run were interrupted; the test tests nothing"
     say "$run: every experiment ended once, bitwise as on one machine; $resumed continuations"
 }
 
@@ -135,43 +137,61 @@ END
     say "$(slurmd -V): two nodes"
     "$binary" slurm --experiments 0..$experiments --tasks $experiments --cpus 1 --memory 0 --time 10 \
         --partition low --submit -- "${train[@]}" --jobs 1 --run runs/slurm || fail "xrdmatch slurm --submit"
-    job_on() { squeue -h -t R -p low -w "$1" -o %A | head -n 1; }
-    # A checkpoint of the experiment that a node works at: experiments go by array index less one.
-    under_way() {
-        local task
-        task=$(squeue -h -t R -p low -w "$1" -o %K | head -n 1)
-        [ -n "$task" ] && ls "$(printf 'runs/slurm/exp_%03d/checkpoints' $((task - 1)))" | grep -qx '0[0-9]*'
+    # The task of the array that a node works at, as Slurm names it (41_3): its job's number alone may
+    # stand for the whole array.
+    task_on() { squeue -h -t R -p low -w "$1" -o %i | head -n 1; }
+    # Whether a node works at an experiment that has a checkpoint and is not half done, so that what
+    # breaks it does so in the middle. Experiments go by array index less one.
+    in_the_middle() {
+        local task newest
+        task=$(task_on "$1")
+        [ -n "$task" ] || return
+        newest=$(ls "$(printf 'runs/slurm/exp_%03d/checkpoints' $((${task#*_} - 1)))" | grep -x '[0-9]*' | tail -n 1)
+        [ -n "$newest" ] && [ $((10#$newest)) -lt $((steps_of_one / 2)) ]
     }
-
-    await 60 "work on n2" 'under_way n2'
-    say "n2 dies, with job $(squeue -h -t R -w n2 -o %i)"
-    kill -9 "$(pgrep -P "${node[n2]}")"
-    await 30 "Slurm sees it" 'sinfo -h -N -n n2 -o %t | grep -q down'
-    start_node n2
-    await 30 "n2 is back" 'sinfo -h -N -n n2 -o %t | grep -qE "idle|alloc|mix"'
-
     # Slurm lets what was queued again wait for two minutes; the test does not.
     hurry() {
-        squeue -h -t PD -o '%A %r' | while read -r job reason; do
+        squeue -h -r -t PD -o '%i %r' | while read -r job reason; do
             [ "$reason" = BeginTime ] && scontrol update "JobId=$job" StartTime=now
         done
         true
     }
-    await 60 "work on both" 'hurry; under_way n1 && under_way n2'
-    say "a job of higher priority comes: one of $(squeue -h -t R -o %i | xargs) is preempted"
+    # What waits is kept back, so that a quick node cannot do all of it before the next break.
+    keep_back() { squeue -h -r -t PD -p low -n slurm -o %i | xargs -r -n 1 scontrol "$1" 2>>scontrol.err; }
+
+    await 60 "work on n2" 'in_the_middle n2'
+    keep_back hold
+    say "n2 dies, with job $(task_on n2)"
+    kill -9 "$(pgrep -P "${node[n2]}")"
+    await 30 "Slurm sees it" 'sinfo -h -N -n n2 -o %t | grep -q down'
+    start_node n2
+    await 30 "n2 is back" 'sinfo -h -N -n n2 -o %t | grep -qE "idle|alloc|mix"'
+    keep_back release
+
+    await 90 "work on both" 'hurry; in_the_middle n1 && in_the_middle n2'
+    local preempted
+    preempted=$(task_on n1)
+    say "a job of higher priority comes: $preempted is preempted"
     sbatch -p high -w n1 -c 1 --mem 0 -o /dev/null --wrap 'sleep 2' >/dev/null || fail "sbatch"
     await 30 "it runs" '[ -n "$(squeue -h -t R -p high -o %A)" ]'
     await 60 "it has run" '[ -z "$(squeue -h -p high -o %A)" ]'
 
-    await 60 "work on n2" 'hurry; under_way n2'
-    say "time runs out for $(squeue -h -t R -w n2 -o %i)"
-    local job
-    await 20 "it takes the signal" 'job=$(job_on n2); scancel --batch --signal=USR1 "$job"'
-    await 30 "it is queued again" '[ -z "$(squeue -h -t R,CG -p low -j "$job" -o %A)" ]'
+    local warned
+    await 90 "work on n2" 'hurry; in_the_middle n2'
+    warned=$(task_on n2)
+    say "time runs out for $warned"
+    scancel --batch --signal=USR1 "$warned" || fail "scancel"
+    await 30 "it is queued again" '[ -z "$(squeue -h -t R,CG -p low -j "$warned" -o %i)" ]'
     await 240 "the array has ended, and the job after it" 'hurry; [ -z "$(squeue -h)" ]'
-    same slurm 3
+    same slurm 3 $experiments
     [ -s runs/slurm.slurm/report.html ] && [ -s runs/slurm.slurm/protocol.txt ] || fail "no report followed"
     say "the job after the array has evaluated and reported"
+
+    "$binary" slurm --separate --experiments 0..2 --cpus 1 --memory 0 --time 10 --partition low --submit -- \
+        "${train[@]}" --jobs 1 --run runs/apart || fail "xrdmatch slurm --separate --submit"
+    await 240 "two runs of their own, and the job that merges them" 'hurry; [ -z "$(squeue -h)" ]'
+    same apart 0 2
+    [ -s runs/apart.slurm/report.html ] || fail "no report of the merged run followed"
 }
 
 # HyperQueue through its Python package, which brings server and workers in one process: a task is
@@ -184,7 +204,7 @@ hyperqueue() {
     timeout 240 hq/bin/python "$tests/hyperqueue_job.py" runs/hq $experiments \
         "$binary" "${train[@]}" --run runs/hq --jobs 1 --experiments 0..$experiments -q >hq.log 2>&1 ||
         fail "HyperQueue (exit code $?)"
-    same hq 1
+    same hq 1 $experiments
 }
 
 failed=0

@@ -22,6 +22,15 @@ pub enum ReadError {
     /// A checkpoint of PyTorch is at fault.
     #[error(transparent)]
     PyTorch(#[from] pytorch::PyTorchError),
+    /// A pickled program without an archive around it.
+    #[error(
+        "this is a bare pickle, as PyTorch wrote before version 1.6; nothing was executed. Load it with \
+         PyTorch, if you trust it, and save it again"
+    )]
+    BarePickle,
+    /// A graph, whole or not: they are written here, never read.
+    #[error("this is an ONNX graph; weights are read from .safetensors and .pth")]
+    Graph,
 }
 
 impl ReadError {
@@ -40,8 +49,18 @@ impl ReadError {
 /// If the content is neither, is damaged, or leaves open which state dict is meant.
 pub fn read(bytes: &[u8], key: Option<&str>) -> Result<Tensors, ReadError> {
     if pytorch::is_checkpoint(bytes) {
-        Ok(pytorch::Checkpoint::read(bytes)?.state_dict(key)?)
-    } else {
-        Ok(safetensors::read(bytes)?)
+        return Ok(pytorch::Checkpoint::read(bytes)?.state_dict(key)?);
+    }
+    // The header of safetensors begins after its length, in eight bytes, and is JSON.
+    let is_safetensors = bytes.get(8) == Some(&b'{');
+    match bytes.first() {
+        Some(&PICKLE_PROTOCOL) if !is_safetensors => Err(ReadError::BarePickle),
+        Some(&ONNX_VERSION) if !is_safetensors => Err(ReadError::Graph),
+        _ => Ok(safetensors::read(bytes)?),
     }
 }
+
+/// What a pickle begins with.
+const PICKLE_PROTOCOL: u8 = 0x80;
+/// What an ONNX graph begins with: its first field, the version of the format, a number.
+const ONNX_VERSION: u8 = 0x08;

@@ -442,7 +442,7 @@ impl From<ScreenError> for Failure {
                 Some("name the run, and the --experiments, that the shards were made with")
             }
             ScreenError::OtherShards { .. } => {
-                Some("screen all parts of one file with the same options")
+                Some("screen all parts, and all files, with the same options")
             }
             ScreenError::Missing { .. } => Some("screen the missing parts with --shard"),
             _ => None,

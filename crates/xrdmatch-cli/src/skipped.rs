@@ -1,6 +1,6 @@
 //! What a batch left out, and why.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -27,11 +27,10 @@ pub(crate) struct Skipped {
 }
 
 impl Skipped {
-    pub(crate) fn push(&mut self, file: &Path, name: Option<&str>, reason: String) {
+    pub(crate) fn push(&mut self, skip: Skip) {
         self.count += 1;
         if self.first.len() < KEPT {
-            let (file, name) = (file.to_owned(), name.map(str::to_owned));
-            self.first.push(Skip { file, name, reason });
+            self.first.push(skip);
         }
     }
 
@@ -61,7 +60,8 @@ mod tests {
         let mut skipped = Skipped::default();
         assert_eq!(skipped.text(), "");
         for i in 0..(KEPT + 5) {
-            skipped.push(Path::new("a.cif"), None, format!("a.cif: fault {i}"));
+            let (file, reason) = (PathBuf::from("a.cif"), format!("a.cif: fault {i}"));
+            skipped.push(Skip { file, name: None, reason });
         }
         assert_eq!((skipped.count, skipped.first.len()), (KEPT as u64 + 5, KEPT));
         let text = skipped.text();

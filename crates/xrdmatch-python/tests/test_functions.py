@@ -1,5 +1,7 @@
-import pickle
+import csv
+import importlib
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -116,6 +118,28 @@ def test_data_sets_go_through_arrays_files_pandas_and_pickle(tmp_path):
         data.take([12])
     with pytest.raises(xrdmatch.DataError, match="names"):
         xrdmatch.Dataset(X, names=["a"])
+
+
+@pytest.mark.parametrize("library", ["pandas", "polars"])
+def test_parquet_files_open_in_pandas_and_polars(run, tmp_path, library):
+    read = importlib.import_module(library).read_parquet
+    data = xrdmatch.Dataset.read(run / "unlabelled.parquet")
+    table = read(run / "unlabelled.parquet")
+    assert list(table["name"]) == data.names
+    assert (table[[f"v{i + 1}" for i in range(data.shape[1])]].to_numpy() == data.to_numpy()).all()
+    common = ("--data", run / "unlabelled.parquet", "--quiet", "-o")
+    for name, verb in [("predicted", ("predict", run / "run", "--experiment", 0)),
+                       ("ranked", ("screen", run / "run"))]:
+        command(*verb, *common, tmp_path / f"{name}.parquet")
+        command(*verb, *common, tmp_path / f"{name}.csv")
+        table = read(tmp_path / f"{name}.parquet")
+        with open(tmp_path / f"{name}.csv") as text:
+            rows = list(csv.DictReader(text))
+        assert list(table.columns) == list(rows[0]) and len(table) == len(rows) == 80
+        numbers = [c for c in rows[0] if c in ("p0", "p1", "logit0", "rank", "probability", "score")]
+        assert len(numbers) == 3
+        for column in numbers:
+            assert [float(row[column]) for row in rows] == list(table[column])
 
 
 def test_screening_is_that_of_the_command(run):

@@ -93,6 +93,15 @@ fn pattern(rng: &mut ChaCha8Rng) -> (Vec<u16>, Vec<f32>) {
     (indices, values)
 }
 
+/// A formula as it is written: no number after a single atom.
+fn formula(atoms: [(&str, usize); 3]) -> String {
+    let atom = |(element, count): (&str, usize)| match count {
+        1 => element.to_owned(),
+        count => format!("{element}{count}"),
+    };
+    atoms.map(atom).concat()
+}
+
 fn labeled(rng: &mut ChaCha8Rng, i: usize) -> Row {
     let (indices, values) = pattern(rng);
     let positive = i.is_multiple_of(4);
@@ -100,7 +109,7 @@ fn labeled(rng: &mut ChaCha8Rng, i: usize) -> Row {
     Row {
         name: format!("invented-{i:03}"),
         id: Some(i.to_string()),
-        formula: Some(format!("Li{}Al{}O{}", 1 + i % 7, 1 + i % 3, 2 + i % 5)),
+        formula: Some(formula([("Li", 1 + i % 7), ("Al", 1 + i % 3), ("O", 2 + i % 5)])),
         conductivity: Some(10f64.powf(power)),
         label: Some(u8::from(!positive)),
         indices,
@@ -114,7 +123,7 @@ fn unlabeled(rng: &mut ChaCha8Rng, i: usize) -> Row {
     Row {
         name: format!("made-up-{i:05}"),
         id: Some(i.to_string()),
-        formula: Some(format!("Li{}Mg{}S{}", 1 + i % 9, 1 + i % 4, 3 + i % 6)),
+        formula: Some(formula([("Li", 1 + i % 9), ("Mg", 1 + i % 4), ("S", 3 + i % 6)])),
         conductivity: None,
         label: None,
         indices,

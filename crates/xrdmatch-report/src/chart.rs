@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 pub use matrix::Matrix;
 pub(crate) use matrix::class_names;
 pub use png::Painter;
-pub use ticks::{Tick, ticks};
+pub use ticks::{Tick, scientific, ticks};
 
 /// A chart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,7 +37,7 @@ pub struct Axis {
     /// Its unit; empty for a pure number.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unit: String,
-    /// Linear or logarithmic.
+    /// How values lie along it.
     #[serde(default)]
     pub scale: Scale,
     /// The range that is shown.
@@ -53,6 +53,8 @@ pub enum Scale {
     Linear,
     /// Equal distances are equal ratios; the range is above 0.
     Log,
+    /// As linear; what hangs below 0 is told without its sign.
+    Mirrored,
 }
 
 /// Something drawn in a chart.
@@ -150,6 +152,13 @@ impl Axis {
         self
     }
 
+    /// The same axis, told on both sides of 0 without sign: for a pattern that hangs below another.
+    #[must_use]
+    pub fn mirrored(mut self) -> Self {
+        self.scale = Scale::Mirrored;
+        self
+    }
+
     /// Label and unit as they stand at the axis.
     #[must_use]
     pub fn text(&self) -> String {
@@ -165,7 +174,7 @@ impl Axis {
     #[must_use]
     pub fn place(&self, value: f64) -> f64 {
         let on = |value: f64| match self.scale {
-            Scale::Linear => value,
+            Scale::Linear | Scale::Mirrored => value,
             Scale::Log => value.log10(),
         };
         let (first, last) = (on(self.range[0]), on(self.range[1]));

@@ -92,7 +92,7 @@ async fn health(State(app): Shared) -> Json<Health> {
 
 async fn about(State(app): Shared) -> Result<Json<About>, Problem> {
     let limits = app.limits;
-    let candidates = app.candidates.is_some();
+    let candidates = app.candidates.table.is_some();
     let run = aside(move || Ok(app.run_or_default(None).ok()));
     Ok(Json(About {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -1,20 +1,20 @@
 //! What all requests share.
 
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore, watch};
+use xrdmatch::causes::chain;
 use xrdmatch::run::Run;
 use xrdmatch_report::view::RunView;
 use xrdmatch_report::{Records, View, ViewSettings};
 
 use crate::analysis::Analyses;
-use crate::candidates::Browser;
+use crate::candidates::{Browser, Files};
 use crate::ensemble::{Ensemble, Opening};
 use crate::limits::Limits;
-use crate::problem::{Problem, in_words};
+use crate::problem::Problem;
 use crate::shelf::{Shelf, mark};
 
 /// Resamples behind the intervals of a run's view: fewer than in the report, to be quick.
@@ -30,8 +30,7 @@ pub(crate) struct App {
     pub(crate) limits: Limits,
     pub(crate) shelf: Shelf,
     pub(crate) opening: Opening,
-    pub(crate) candidates: Option<PathBuf>,
-    pub(crate) patterns: Option<PathBuf>,
+    pub(crate) candidates: Files,
     pub(crate) analyses: Analyses,
     pub(crate) began: Instant,
     pub(crate) stop: Arc<AtomicBool>,
@@ -50,7 +49,7 @@ impl App {
         limits: Limits,
         shelf: Shelf,
         opening: Opening,
-        (candidates, patterns): (Option<PathBuf>, Option<PathBuf>),
+        candidates: Files,
         stop: Arc<AtomicBool>,
         stopping: watch::Receiver<bool>,
     ) -> Self {
@@ -59,7 +58,6 @@ impl App {
             shelf,
             opening,
             candidates,
-            patterns,
             analyses: Analyses::new(limits.kept),
             began: Instant::now(),
             stop,
@@ -124,7 +122,7 @@ impl App {
         let (app, name) = (Arc::clone(self), id.to_owned());
         let (directory, finished) = aside(move || {
             let run = app.shelf.open(&name)?;
-            let begun = run.experiments().map_err(|error| Problem::unfit(in_words(&error)))?;
+            let begun = run.experiments().map_err(|error| Problem::unfit(chain(&error)))?;
             let finished = begun.into_iter();
             let is_finished =
                 |number: &u32| run.experiment_directory(*number).join("result.json").exists();
@@ -154,7 +152,7 @@ impl App {
 
     /// The candidates, read when they are first asked for.
     pub(crate) async fn browser(self: &Arc<Self>) -> Result<Arc<Browser>, Problem> {
-        let Some(path) = self.candidates.clone() else {
+        let Some(table) = self.candidates.table.clone() else {
             return Err(Problem::new(
                 axum::http::StatusCode::NOT_FOUND,
                 "no_candidates",
@@ -166,7 +164,7 @@ impl App {
         let read = || async {
             let work = move || {
                 let run = app.run_or_default(None).and_then(|id| app.shelf.open(&id)).ok();
-                Browser::read(&path, app.patterns.as_deref(), run.as_ref()).map(Arc::new)
+                Browser::read(&table, &app.candidates, run.as_ref()).map(Arc::new)
             };
             self.work(work).await
         };
@@ -199,7 +197,7 @@ impl App {
 }
 
 fn view_of(run: &Run) -> Result<RunView, Problem> {
-    let failed = |error: &dyn std::error::Error| Problem::unfit(in_words(error));
+    let failed = |error: &dyn std::error::Error| Problem::unfit(chain(error));
     let records = Records::read(run).map_err(|error| failed(&error))?;
     let settings =
         ViewSettings { replicates: REPLICATES, baselines: false, ..ViewSettings::default() };

@@ -3,16 +3,17 @@
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use xrdmatch::causes::chain;
 use xrdmatch::dataset::{Dataset, Labels};
 use xrdmatch::run::Run;
 use xrdmatch::screen::Neighbour;
-use xrdmatch_report::Chart;
 use xrdmatch_report::candidates::Candidates;
 use xrdmatch_report::view::{CandidateRow, CandidatesView, Pattern};
+use xrdmatch_report::{Chart, ReportError};
 
 use crate::charts;
 use crate::ensemble::Peaks;
-use crate::problem::{Problem, in_words};
+use crate::problem::Problem;
 
 /// The most candidates that are held; the first of the file.
 const MOST: usize = 100_000;
@@ -83,6 +84,17 @@ pub struct CandidateDetail {
     pub peaks: Vec<(f64, f64)>,
 }
 
+/// Where it stands what is told of candidates.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Files {
+    /// The candidates.
+    pub table: Option<PathBuf>,
+    /// Which peaks drive what is said of them.
+    pub explanations: Option<PathBuf>,
+    /// Their patterns.
+    pub patterns: Option<PathBuf>,
+}
+
 /// Which candidates, in what order.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -128,35 +140,35 @@ pub(crate) enum Sort {
 }
 
 impl Browser {
-    /// Reads candidates, and the patterns from `patterns` or else the run's unlabelled file.
-    pub(crate) fn read(
-        path: &Path,
-        patterns: Option<&Path>,
-        run: Option<&Run>,
-    ) -> Result<Self, Problem> {
-        let candidates =
-            Candidates::read(path, MOST).map_err(|error| Problem::unfit(in_words(&error)))?;
+    /// Reads the candidates of a table, and the patterns from the run's unlabelled file unless another
+    /// is named.
+    pub(crate) fn read(table: &Path, files: &Files, run: Option<&Run>) -> Result<Self, Problem> {
+        let unfit = |error: ReportError| Problem::unfit(chain(&error));
+        let mut candidates = Candidates::read(table, MOST).map_err(unfit)?;
+        if let Some(explanations) = &files.explanations {
+            candidates.explain(explanations).map_err(unfit)?;
+        }
         let mut notes = Vec::new();
         let classes = run.map_or(u8::MAX, |run| run.manifest().config.classes);
         let labels = Labels::Optional { classes };
         let mut read = |path: PathBuf, grid, what: &str| match Dataset::read(&path, labels, grid) {
             Ok(data) => Some(data),
             Err(error) => {
-                notes.push(format!("{what} are not at hand: {}.", in_words(&error)));
+                notes.push(format!("{what} are not at hand: {}.", chain(&error)));
                 None
             }
         };
         let manifest = run.map(Run::manifest);
         let labeled = manifest.map(|m| (m.labeled.path.clone(), Some(m.labeled.grid)));
         let unlabeled = manifest.and_then(|m| m.unlabeled.as_ref());
-        let screened = match patterns {
-            Some(path) => Some((path.to_owned(), manifest.map(|m| m.labeled.grid))),
+        let screened = match &files.patterns {
+            Some(path) => Some((path.clone(), manifest.map(|m| m.labeled.grid))),
             None => unlabeled.map(|source| (source.path.clone(), Some(source.grid))),
         };
         let screened = screened.and_then(|(path, grid)| read(path, grid, "Patterns"));
         let labeled = labeled.and_then(|(path, grid)| read(path, grid, "Labelled compounds"));
         let view = CandidatesView::of(candidates, screened.as_ref(), labeled.as_ref());
-        let mut view = view.map_err(|error| Problem::unfit(in_words(&error)))?;
+        let mut view = view.map_err(|error| Problem::unfit(chain(&error)))?;
         view.notes.extend(notes);
         let words = |row: &CandidateRow| {
             let formula = row.pattern.formula.as_deref().unwrap_or_default();
@@ -360,7 +372,7 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let path = directory.path().join("ranked.csv");
         std::fs::write(&path, TABLE).expect("written");
-        Browser::read(&path, None, None).expect("candidates")
+        Browser::read(&path, &Files::default(), None).expect("candidates")
     }
 
     fn names(browser: &Browser, asked: &Asked) -> Vec<String> {

@@ -4,7 +4,7 @@ use diffraction::Grid;
 use xrdmatch::explain::Explanation;
 use xrdmatch::screen::Neighbour;
 use xrdmatch_report::Chart;
-use xrdmatch_report::chart::{Axis, Series, Shape, brief};
+use xrdmatch_report::chart::{Axis, Series, Shape, brief, scientific};
 
 use crate::ensemble::{Look, Models, Peaks, STICKS};
 use crate::reading::{Kind, Measured, Sample};
@@ -13,6 +13,8 @@ use crate::reading::{Kind, Measured, Sample};
 const ABOVE: f64 = 1.08;
 /// How far above its peak a mark stands.
 const MARK: f64 = 0.06;
+/// Of intensities whose unit the file does not state.
+const NO_UNIT: &str = "arb. units";
 /// How near, degrees, a stick must be to a mark to stand under it.
 const UNDER: f64 = 0.3;
 
@@ -50,6 +52,7 @@ pub(crate) fn measured(sample: &Sample, models: &Models) -> Chart {
             let high = intensities.iter().copied().fold(f64::MIN_POSITIVE, f64::max);
             let ends = [two_theta.first(), two_theta.last()].map(|end| end.copied().unwrap_or(0.0));
             let points = two_theta.iter().zip(intensities).map(|(x, y)| (*x, Some(*y)));
+            let unit = if unit.is_empty() { NO_UNIT } else { unit };
             let y = Axis::new("intensity", [low, ABOVE * high]).unit(unit);
             (angles(ends), y, Series::line(name, 0, points))
         }
@@ -117,7 +120,8 @@ pub(crate) fn beside(
         Some(_) => ", not superionic",
         None => "",
     };
-    let sigma = neighbour.conductivity.map_or_else(String::new, |s| format!(", {s:.1e} S/cm"));
+    let sigma =
+        neighbour.conductivity.map_or_else(String::new, |s| format!(", {} S/cm", scientific(s)));
     let caption = format!(
         "{name} above; hanging below, the labelled compound {}{class}{sigma}. Cosine of the blurred patterns {:.2}.",
         neighbour.name, neighbour.cosine
@@ -127,7 +131,7 @@ pub(crate) fn beside(
         title: format!("Beside {}", neighbour.name),
         caption,
         x: angles(whole(grid)),
-        y: Axis::new("relative intensity", [-ABOVE, ABOVE]),
+        y: Axis::new("relative intensity", [-ABOVE, ABOVE]).mirrored(),
         series: vec![
             series(name, 0, own, grid, 1.0),
             series(&neighbour.name, 1, other, grid, -1.0),

@@ -11,6 +11,7 @@ use diffraction::Grid;
 use diffraction::table::Row;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
+use xrdmatch::causes::chain;
 use xrdmatch::dataset::{Dataset, Labels, Prepared};
 use xrdmatch::explain::{ExplainSettings, Explanation, Planes, explain};
 use xrdmatch::members::{Members, MembersError, Selection};
@@ -20,7 +21,7 @@ use xrdmatch::screen::{
     Screener,
 };
 
-use crate::problem::{Problem, in_words};
+use crate::problem::Problem;
 
 /// Patterns judged in one pass over the members.
 const TOGETHER: usize = 512;
@@ -131,7 +132,7 @@ impl Ensemble {
         spawn("judge", move || {
             let mut judging = match Judging::open(&directory, &how) {
                 Ok(judging) => judging,
-                Err(error) => return drop(opened.send(Err(in_words(&error)))),
+                Err(error) => return drop(opened.send(Err(chain(&error)))),
             };
             let _ = opened.send(Ok(judging.models()));
             drop(opened);
@@ -228,7 +229,7 @@ impl Judging {
                 ) => {
                     notes.push(format!(
                         "patterns unlike all that was seen are not told: {}",
-                        in_words(&error)
+                        chain(&error)
                     ));
                     let settings = ScreenSettings { outliers: None, ..settings };
                     Screener::new(opened(run, opening)?, &settings, None)?
@@ -307,7 +308,7 @@ impl Judging {
             }
             // Small, and often waited for by someone who looks: first.
             for (row, names, reply) in looks.drain(..) {
-                let _ = reply.send(self.look(&row, &names).map_err(|error| in_words(&error)));
+                let _ = reply.send(self.look(&row, &names).map_err(|error| chain(&error)));
             }
             if !together.is_empty() {
                 self.judge_together(together, stop);
@@ -343,7 +344,7 @@ impl Judging {
                 }
             }
             Err(error) => {
-                let message = in_words(&error);
+                let message = chain(&error);
                 for (_, reply) in requests {
                     let _ = reply.send(Err(message.clone()));
                 }
@@ -401,11 +402,11 @@ fn answer_questions(run: &Path, opening: &Opening, mut asked: mpsc::Receiver<Que
         let mut answer = || -> Result<Explanation, String> {
             let members = match &mut models {
                 Some(members) => members,
-                none => none.insert(members(run, opening).map_err(|error| in_words(&error))?),
+                none => none.insert(members(run, opening).map_err(|error| chain(&error))?),
             };
-            let data = dataset(vec![(*row).clone()], members).map_err(|error| in_words(&error))?;
+            let data = dataset(vec![(*row).clone()], members).map_err(|error| chain(&error))?;
             let settings = ExplainSettings::default();
-            explain(members, &data, 0, &settings, &planes).map_err(|error| in_words(&error))
+            explain(members, &data, 0, &settings, &planes).map_err(|error| chain(&error))
         };
         let _ = reply.send(answer());
     }

@@ -72,19 +72,3 @@ impl IntoResponse for Problem {
         response
     }
 }
-
-/// An error with all its causes, in one line.
-pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let more = error.to_string();
-        // Transparent errors and those that tell their cause themselves say it once.
-        if !text.ends_with(&more) {
-            text.push_str(": ");
-            text.push_str(&more);
-        }
-        cause = error.source();
-    }
-    text
-}

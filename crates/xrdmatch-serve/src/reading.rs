@@ -18,10 +18,9 @@ use diffraction::scan::{IntensityUnit, Scan};
 use diffraction::simulate::{Recipe, Wavelength};
 use diffraction::table::{Row, TableReader};
 use serde::{Deserialize, Serialize};
+use xrdmatch::causes::chain;
 use xrdmatch::dataset::{Dataset, Labels};
 use xrdmatch::explain::{Planes, planes_of};
-
-use crate::problem::in_words;
 
 /// The most points of a scan that are kept to be drawn; of more, the extremes of short stretches.
 const MOST_DRAWN: usize = 4000;
@@ -118,7 +117,7 @@ impl Reading {
     fn file(&self, path: &Path, read: &mut Read) {
         let refuse = |message: String| Refused { file: name_of(path), message };
         match open(path) {
-            Err(error) => read.refused.push(refuse(in_words(&error))),
+            Err(error) => read.refused.push(refuse(chain(&error))),
             Ok(Opened::Table(table)) => self.table(path, table, read),
             Ok(Opened::Other { structures, scans }) => {
                 let before = (read.samples.len(), read.refused.len());
@@ -156,7 +155,7 @@ impl Reading {
         match Dataset::from_rows(path, self.grid, [sample.row.clone()], labels) {
             Ok(_) => read.samples.push(sample),
             Err(error) => {
-                read.refused.push(Refused { file: name_of(path), message: in_words(&error) });
+                read.refused.push(Refused { file: name_of(path), message: chain(&error) });
             }
         }
     }
@@ -186,7 +185,7 @@ impl Reading {
                     };
                     self.take(path, sample, read);
                 }
-                Err(error) => return read.refused.push(refuse(in_words(&error))),
+                Err(error) => return read.refused.push(refuse(chain(&error))),
             }
         }
     }
@@ -213,7 +212,7 @@ impl Reading {
                     self.take(path, sample, read);
                 }
                 Err(error) => {
-                    read.refused.push(Refused { file: name_of(path), message: in_words(&error) });
+                    read.refused.push(Refused { file: name_of(path), message: chain(&error) });
                 }
             }
             ControlFlow::Continue(())
@@ -258,7 +257,7 @@ impl Reading {
                     self.take(path, sample, read);
                 }
                 Err(error) => {
-                    read.refused.push(Refused { file: name_of(path), message: in_words(&error) });
+                    read.refused.push(Refused { file: name_of(path), message: chain(&error) });
                 }
             }
             number += 1;

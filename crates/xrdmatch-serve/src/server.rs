@@ -16,6 +16,7 @@ use tokio::sync::{Semaphore, watch};
 use xrdmatch::screen::RankSettings;
 
 use crate::app::App;
+use crate::candidates::Files;
 use crate::ensemble::Opening;
 use crate::error::ServeError;
 use crate::guard::{Hosts, guard};
@@ -37,6 +38,8 @@ pub struct Settings {
     pub runs: PathBuf,
     /// Candidates to browse.
     pub candidates: Option<PathBuf>,
+    /// What `xrdmatch explain` says of the candidates.
+    pub explanations: Option<PathBuf>,
     /// The file of patterns that the candidates are in, if not the run's unlabelled one.
     pub patterns: Option<PathBuf>,
     /// Where the labelled file is, if no longer where it was.
@@ -62,6 +65,7 @@ impl Settings {
         Self {
             runs,
             candidates: None,
+            explanations: None,
             patterns: None,
             labeled: None,
             unlabeled: None,
@@ -90,7 +94,8 @@ impl Server {
     /// [`ServeError`]: no runs, an absent file, or an address that cannot be listened at.
     pub fn bind(settings: Settings) -> Result<Self, ServeError> {
         let shelf = Shelf::at(&settings.runs)?;
-        for path in settings.candidates.iter().chain(&settings.patterns) {
+        let files = [&settings.candidates, &settings.explanations, &settings.patterns];
+        for path in files.into_iter().flatten() {
             if !path.is_file() {
                 return Err(ServeError::Absent { path: path.clone() });
             }
@@ -156,7 +161,11 @@ impl Server {
             unlabeled: settings.unlabeled,
             rank: settings.rank,
         };
-        let files = (settings.candidates, settings.patterns);
+        let files = Files {
+            table: settings.candidates,
+            explanations: settings.explanations,
+            patterns: settings.patterns,
+        };
         let app = App::new(limits, shelf, opening, files, Arc::clone(stop), stopping.clone());
         let app = Arc::new(app);
         // Of one run the models will be asked; opening them takes time that is free now.

@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use xrdmatch::causes::chain;
 use xrdmatch::run::{Manifest, Run, RunState, Spread};
 
 use crate::error::ServeError;
-use crate::problem::{Problem, in_words};
+use crate::problem::Problem;
 
 /// Where runs lie.
 #[derive(Debug, Clone)]
@@ -110,7 +111,7 @@ impl Shelf {
     }
 
     pub(crate) fn open(&self, id: &str) -> Result<Run, Problem> {
-        Run::open(&self.find(id)?).map_err(|error| Problem::unfit(in_words(&error)))
+        Run::open(&self.find(id)?).map_err(|error| Problem::unfit(chain(&error)))
     }
 
     pub(crate) fn detail(&self, id: &str) -> Result<RunDetail, Problem> {
@@ -153,7 +154,7 @@ fn in_brief(id: String, path: &Path) -> Listed {
             listed.incomplete = summary.incomplete.len();
             (listed.macro_f1, listed.auc) = (summary.macro_f1, summary.auc);
         }
-        Err(error) => listed.problem = Some(in_words(&error)),
+        Err(error) => listed.problem = Some(chain(&error)),
     }
     listed
 }

@@ -37,7 +37,7 @@ use sets::Sets;
 pub use error::ExplainError;
 pub use indices::{Planes, planes_of};
 pub use peaks::{Span, spans};
-pub use sample::{find, near_names};
+pub use sample::{Found, find, find_all, near_names};
 
 /// How a prediction is explained.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -8,7 +8,8 @@
 //!
 //! Memory holds a block of patterns and a small buffer per block already written (16 kB for 4,096
 //! patterns), whatever the length of the file. A shard of `n` takes every `n`-th row; since a row's
-//! figures depend on nothing but the row, merged shards rank exactly as the whole file does.
+//! figures depend on nothing but the row, merged shards rank exactly as the whole file does. Shards of
+//! several files, all parts of each, make one ranking too.
 //!
 //! # Probabilities
 //! A calibration is fitted on the out-of-bag predictions of the labelled rows, each judged only by
@@ -23,7 +24,9 @@
 
 mod certainty;
 mod error;
+mod files;
 mod judge;
+mod merge;
 mod rank;
 mod ranked;
 mod scored;

@@ -4,12 +4,19 @@ use std::path::PathBuf;
 
 use clap::Args;
 use diffraction::simulate::Wavelength;
-use xrdmatch::explain::{ExplainSettings, Explanation, Method, Reason, explain, find, planes_of};
+use xrdmatch::disk::write_atomically;
+use xrdmatch::explain::{
+    ExplainSettings, Explanation, Method, Reason, explain, find_all, planes_of,
+};
 use xrdmatch::members::{Members, Selection};
+use xrdmatch_report::candidates::Candidates;
 
 use super::print_json;
+use crate::counter::{Counter, Unit};
 use crate::experiments::Experiments;
 use crate::failure::Failure;
+use crate::interrupt::stop_on_signals;
+use crate::text;
 
 /// Say which peaks of a pattern drove the experiments' judgement.
 ///
@@ -19,16 +26,28 @@ use crate::failure::Failure;
 /// tested against peaks drawn at random.
 #[derive(Args)]
 #[command(
-    after_help = "Examples:\n  xrdmatch explain runs/paper --sample icsd1125\n  xrdmatch explain runs/paper --sample mp-776 --data ulbs.csv.gz --structure mp-776.cif\n  xrdmatch explain runs/paper --sample icsd1125 --experiments 0..3 --json"
+    after_help = "Examples:\n  xrdmatch explain runs/paper --sample icsd1125\n  xrdmatch explain runs/paper --sample mp-776 --data ulbs.csv.gz --structure mp-776.cif\n  xrdmatch explain runs/paper --sample icsd1125 --experiments 0..3 --json\n  The first candidates, for a report that marks the peaks:\n    xrdmatch explain runs/paper --candidates ranked.csv -o explained.jsonl\n    xrdmatch report runs/paper --candidates ranked.csv --explanations explained.jsonl"
 )]
 pub(crate) struct Explain {
     /// The run; several runs on the same data make one ensemble
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
 
-    /// The name of the pattern
-    #[arg(long, value_name = "NAME")]
-    sample: String,
+    /// The name of the pattern; may be given several times
+    #[arg(long, value_name = "NAME", required_unless_present = "candidates")]
+    sample: Vec<String>,
+
+    /// Explain the first patterns of a table, as `xrdmatch screen` writes it (.csv or .jsonl)
+    #[arg(long, value_name = "FILE", conflicts_with = "sample")]
+    candidates: Option<PathBuf>,
+
+    /// How many of them
+    #[arg(long, default_value_t = 20, value_name = "N", requires = "candidates")]
+    top: usize,
+
+    /// Write JSON to a file, a line for each pattern, as `xrdmatch report --explanations` reads it
+    #[arg(long, short, value_name = "FILE", conflicts_with = "json")]
+    output: Option<PathBuf>,
 
     /// Where the pattern is [default: the run's labelled file, then its unlabelled one]
     #[arg(long, value_name = "FILE")]
@@ -57,6 +76,10 @@ pub(crate) struct Explain {
     /// Print JSON, with all peaks
     #[arg(long)]
     json: bool,
+
+    /// Say nothing but errors and the explanations
+    #[arg(long, short)]
+    quiet: bool,
 }
 
 fn named(text: &str) -> Result<usize, String> {
@@ -77,21 +100,63 @@ impl Explain {
             min_f1: None,
         };
         let mut members = Members::open(&self.runs, &selection, self.labeled.as_deref())?;
-        let (data, row) = find(&members, self.data.as_deref(), &self.sample)?;
+        let asked = self.asked()?;
+        let names: Vec<&str> = asked.iter().map(String::as_str).collect();
+        if names.len() > 1 && self.structure.is_some() {
+            return Err(Failure::usage("a structure is that of one pattern")
+                .hint("explain the patterns one by one"));
+        }
+        let found = find_all(&members, self.data.as_deref(), &names)?;
         let settings = ExplainSettings {
             named: self.peaks,
             wavelength: self.wavelength,
             ..ExplainSettings::default()
         };
-        let found = explain(&mut members, &data, row, &settings, &planes)?;
-        if self.json {
-            return print_json(&found);
+        let stop = stop_on_signals("stopping after the pattern under way")?;
+        let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
+        let mut lines = Vec::new();
+        for (number, (data, row)) in found.iter().enumerate() {
+            if !counter.going(number as u64, &stop) {
+                return Err(Failure::interrupted("interrupted"));
+            }
+            let found = explain(&mut members, data, *row, &settings, &planes)?;
+            if self.output.is_some() {
+                serde_json::to_writer(&mut lines, &found)
+                    .map_err(|error| Failure::data(format!("write JSON: {error}")))?;
+                lines.push(b'\n');
+                continue;
+            }
+            if self.json {
+                print_json(&found)?;
+                continue;
+            }
+            if number > 0 {
+                println!();
+            }
+            print!("{}", told(&found));
+            if self.structure.is_some() && found.reasons.iter().all(|r| r.planes.is_empty()) {
+                eprintln!("notice: no peak of the structure lies at a peak of the pattern");
+            }
         }
-        print!("{}", text(&found));
-        if self.structure.is_some() && found.reasons.iter().all(|reason| reason.planes.is_empty()) {
-            eprintln!("notice: no peak of the structure lies at a peak of the pattern");
+        let time = text::duration(counter.finish());
+        if let Some(output) = &self.output {
+            write_atomically(output, &lines)
+                .map_err(|error| Failure::data(format!("write {}: {error}", output.display())))?;
+            if !self.quiet {
+                eprintln!("{} patterns explained into {} in {time}", names.len(), output.display());
+            }
         }
         Ok(())
+    }
+
+    /// The names of the patterns.
+    fn asked(&self) -> Result<Vec<String>, Failure> {
+        let Some(path) = &self.candidates else { return Ok(self.sample.clone()) };
+        let candidates = Candidates::read(path, self.top)?;
+        if candidates.rows.is_empty() {
+            return Err(Failure::data(format!("{} has no candidates", path.display())));
+        }
+        Ok(candidates.rows.into_iter().map(|row| row.name).collect())
     }
 }
 
@@ -101,7 +166,7 @@ const HARDLY: f64 = 0.1;
 /// Peaks that speak against the prediction and are shown beside the others.
 const AGAINST: usize = 3;
 
-fn text(found: &Explanation) -> String {
+fn told(found: &Explanation) -> String {
     let predicted = if found.log_odds >= 0.0 { "superionic" } else { "not superionic" };
     let label = found.label.map_or_else(String::new, |label| format!(", label {label}"));
     let mut text = format!(

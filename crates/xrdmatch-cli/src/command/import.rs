@@ -1,12 +1,10 @@
 //! `xrdmatch import`
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use clap::{Args, ValueEnum};
 use diffraction::Grid;
-use diffraction::files::{Found, Names, Wanted, find};
+use diffraction::files::{Found, Wanted, find};
 use diffraction::import::{Import as Batch, MetadataWriter, import_files};
 use diffraction::process::{BackgroundRemoval, PeakSearch, Processing, Smoothing};
 use diffraction::simulate::Wavelength;
@@ -16,11 +14,8 @@ use serde::Serialize;
 use super::print_json;
 use crate::angles::parse_grid;
 use crate::batch::BatchArguments;
-use crate::counter::{Counter, Unit};
 use crate::failure::{Failure, chain};
-use crate::interrupt::stop_on_signals;
-use crate::skipped::Skipped;
-use crate::text;
+use crate::skipped::{Skip, Skipped};
 
 /// Bring measured scans onto a grid.
 ///
@@ -160,12 +155,8 @@ impl Import {
         let columns = Columns { has_formula: false, ..Columns::unlabeled(self.grid.points()) };
         let mut writer = TableWriter::create(&self.output, columns, Some(self.grid))?;
         let mut side = MetadataWriter::create(&metadata)?;
-        self.batch.use_threads()?;
-        let stop = stop_on_signals("stopping; nothing is written")?;
-
-        let mut counter = Counter::new(Unit::Of("scans"), self.batch.quiet);
-        let (mut names, mut skipped) = (Names::default(), Skipped::default());
-        let (mut rows, mut fatal, mut remarks) = (0, None, Vec::new());
+        let mut under_way = self.batch.begin("scans")?;
+        let mut remarks = Vec::new();
         let import = Batch {
             processing: &processing,
             grid: &self.grid,
@@ -173,50 +164,25 @@ impl Import {
             scaled: !self.keep_scale,
         };
         import_files(&files, &import, &mut |outcome| {
-            if stop.load(Ordering::Relaxed) {
-                fatal = Some(Failure::interrupted("stopped; nothing was written"));
-                return ControlFlow::Break(());
-            }
-            match outcome.scan {
-                Ok(mut scan) => {
-                    let name = names.take(std::mem::take(&mut scan.row.name));
-                    scan.row.name.clone_from(&name);
-                    let written = writer
-                        .write(&scan.row)
-                        .and_then(|()| side.write(&name, outcome.path, &scan));
-                    if let Err(error) = written {
-                        fatal = Some(error.into());
-                        return ControlFlow::Break(());
-                    }
-                    rows += 1;
-                    let found: Vec<String> =
-                        scan.report.remarks().into_iter().chain(scan.metadata.notes).collect();
-                    if !found.is_empty() && remarks.len() < REMARKS {
-                        remarks.push(Remark { name, remarks: found });
-                    }
+            let scan = outcome.scan.map_err(|error| Skip {
+                file: outcome.path.to_owned(),
+                name: None,
+                reason: chain(&error),
+            });
+            under_way.take(scan, |mut scan, names| {
+                let name = names.take(std::mem::take(&mut scan.row.name));
+                scan.row.name.clone_from(&name);
+                writer.write(&scan.row)?;
+                side.write(&name, outcome.path, &scan)?;
+                let found: Vec<String> =
+                    scan.report.remarks().into_iter().chain(scan.metadata.notes).collect();
+                if !found.is_empty() && remarks.len() < REMARKS {
+                    remarks.push(Remark { name, remarks: found });
                 }
-                Err(error) if self.batch.strict => {
-                    fatal = Some(
-                        Failure::data(chain(&error))
-                            .hint("without --strict what fails is left out and listed"),
-                    );
-                    return ControlFlow::Break(());
-                }
-                Err(error) => skipped.push(outcome.path, None, chain(&error)),
-            }
-            counter.set(rows + skipped.count, None);
-            ControlFlow::Continue(())
+                Ok(())
+            })
         });
-        let seconds = counter.finish();
-        if let Some(failure) = fatal {
-            return Err(failure);
-        }
-        if rows == 0 {
-            return Err(Failure::data(format!(
-                "no scan could be imported; {}",
-                skipped.text().trim_end()
-            )));
-        }
+        let worked = under_way.end("no scan could be imported")?;
         writer.finish()?;
         side.finish()?;
 
@@ -224,29 +190,21 @@ impl Import {
             for remark in remarks.iter().take(20) {
                 eprintln!("{}: {}", remark.name, remark.remarks.join("; "));
             }
-            eprint!("{}", skipped.text());
-            if names.numbered > 0 {
-                eprintln!("{} names were taken and got a number, as in `name#2`", names.numbered);
-            }
-            if passed_over > 0 {
-                eprintln!("{passed_over} files in directories are not named as scans; passed over");
-            }
-            let (grid, time) = (self.grid, text::duration(seconds));
-            eprintln!("{rows} patterns ({grid}) into {} in {time}", self.output.display());
+            worked.tell(passed_over, "scans", self.grid, &self.output);
             eprintln!("metadata in {}", metadata.display());
         }
         if self.batch.json {
             print_json(&Summary {
                 output: &self.output,
                 metadata: &metadata,
-                rows,
+                rows: worked.rows,
                 grid: self.grid,
                 processing: &processing,
                 remarks,
-                renamed: names.numbered,
+                renamed: worked.renamed,
                 passed_over,
-                skipped: &skipped,
-                seconds,
+                skipped: &worked.skipped,
+                seconds: worked.seconds,
             })?;
         }
         Ok(())

@@ -38,7 +38,7 @@ pub(crate) struct Report {
     #[arg(long, value_name = "FILE")]
     candidates: Option<PathBuf>,
 
-    /// What `xrdmatch explain --json` says of candidates, one object after the other
+    /// What `xrdmatch explain -o` says of candidates, to mark the peaks that drive the prediction
     #[arg(long, value_name = "FILE", requires = "candidates")]
     explanations: Option<PathBuf>,
 
@@ -72,6 +72,9 @@ Examples:
   xrdmatch report runs/demo
   xrdmatch report runs/paper -o paper.html --figures figures
   xrdmatch report runs/default --candidates ranked.csv --top 500
+  With the peaks that drive the first predictions:
+    xrdmatch explain runs/default --candidates ranked.csv -o explained.jsonl
+    xrdmatch report runs/default --candidates ranked.csv --explanations explained.jsonl
   xrdmatch report runs/a runs/b -o both.html --no-baselines
 
 Columns of --candidates, of which only `name` is needed: name, rank, formula, probability, lower,

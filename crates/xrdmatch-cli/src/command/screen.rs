@@ -20,7 +20,7 @@ use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
 use crate::text;
 
-/// Rank every pattern of a file by how probably it is superionic.
+/// Rank every pattern of a file, or of several, by how probably it is superionic.
 ///
 /// All finished experiments judge every pattern. Probabilities are calibrated on the labelled rows,
 /// each judged only by experiments that never trained on it. Each row says how far the experiments
@@ -33,9 +33,9 @@ pub(crate) struct Screen {
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
 
-    /// The patterns: .csv, .csv.gz, .csv.zst or .parquet
+    /// The patterns: .csv, .csv.gz, .csv.zst or .parquet; given several times, all files are ranked together
     #[arg(long, value_name = "FILE", required_unless_present = "merge")]
-    data: Option<PathBuf>,
+    data: Vec<PathBuf>,
 
     /// Where to write the ranked table (.csv, .jsonl or .parquet), or with --shard the shard
     #[arg(long, short, value_name = "FILE")]
@@ -54,7 +54,7 @@ pub(crate) struct Screen {
     #[arg(long, value_name = "I/N", requires = "output")]
     shard: Option<PartChoice>,
 
-    /// Merge shards into the ranked table
+    /// Merge shards into the ranked table: all parts of one file, or of several
     #[arg(long, value_name = "SHARD", num_args = 1.., conflicts_with_all = ["data", "shard"])]
     merge: Vec<PathBuf>,
 
@@ -116,6 +116,10 @@ Examples:
   In four parts, on four machines:
     xrdmatch screen runs/paper --data big.parquet --shard 1/4 -o part1.shard
     xrdmatch screen runs/paper --merge part*.shard -o ranked.parquet
+  Many files into one ranking, each on a machine of its own:
+    xrdmatch screen runs/paper --data a.parquet --shard 1/1 -o a.shard
+    xrdmatch screen runs/paper --data b.parquet --shard 1/1 -o b.shard
+    xrdmatch screen runs/paper --merge a.shard b.shard -o ranked.parquet
   The same as a Slurm array (--array=1-4):
     xrdmatch screen runs/paper --data big.parquet --shard auto -o part$SLURM_ARRAY_TASK_ID.shard";
 
@@ -176,6 +180,11 @@ struct Screened<'a> {
 impl Screen {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let shard = self.shard.map(part_here).transpose()?;
+        if shard.is_some() && self.data.len() > 1 {
+            return Err(Failure::usage("a shard is a part of one file").hint(
+                "make a shard of each file, for example with --shard 1/1, and --merge them all",
+            ));
+        }
         let selection = Selection {
             experiments: self.experiments.as_ref().map(|list| list.0.clone()),
             min_f1: self.min_f1,
@@ -196,26 +205,30 @@ impl Screen {
         let stopped = || Failure::interrupted("interrupted; nothing was written");
         let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
         let (members, shards) = if self.merge.is_empty() {
-            let data = self.data.as_deref().ok_or_else(|| Failure::usage("no --data was given"))?;
             let mut screener = self.screener(members, &selection)?;
-            let part = shard.unwrap_or(Part::WHOLE);
             // Without a table to write, what lies between goes where temporary files go.
             let beside = std::env::temp_dir().join("screening");
             let output = self.output.as_deref().unwrap_or(&beside);
-            let kept = shard.is_some();
-            let mut going = |done| counter.going(done, &stop);
-            let ended = screener.score(data, part, output, kept, &mut going)?;
+            let (part, kept) = (shard.unwrap_or(Part::WHOLE), shard.is_some());
+            let mut shards = Vec::with_capacity(self.data.len());
+            let mut before = 0;
+            for data in &self.data {
+                let mut going = |done| counter.going(before + done, &stop);
+                let ended = screener.score(data, part, output, kept, &mut going)?;
+                let Ended::Finished(shard) = ended else { return Err(stopped()) };
+                before += shard.as_ref().map_or(0, Shard::rows);
+                shards.extend(shard);
+            }
             let time = text::duration(counter.finish());
-            let Ended::Finished(shard) = ended else { return Err(stopped()) };
-            let Some(shard) = shard else {
+            if kept {
                 self.say(&format!("part {part} into {} in {}", output.display(), time));
                 if self.json {
                     return print_json(&Screened { shard: part.to_string(), output });
                 }
                 return Ok(());
-            };
-            self.say(&format!("{} patterns judged in {}", shard.rows(), time));
-            (screener.into_members(), vec![shard])
+            }
+            self.say(&format!("{before} patterns judged in {time}"));
+            (screener.into_members(), shards)
         } else {
             let mut shards = Vec::with_capacity(self.merge.len());
             for path in &self.merge {

@@ -47,6 +47,10 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     candidates: Option<PathBuf>,
 
+    /// What `xrdmatch explain -o` says of the candidates, to mark the peaks that drive the prediction
+    #[arg(long, value_name = "FILE", requires = "candidates")]
+    explanations: Option<PathBuf>,
+
     /// The file of patterns that the candidates are in [default: the run's unlabelled file]
     #[arg(long, value_name = "FILE", requires = "candidates")]
     patterns: Option<PathBuf>,
@@ -101,6 +105,7 @@ impl Serve {
         let mut settings = Settings::new(self.runs);
         (settings.host, settings.port, settings.names) = (self.host, self.port, self.allow_host);
         (settings.candidates, settings.patterns) = (self.candidates, self.patterns);
+        settings.explanations = self.explanations;
         (settings.labeled, settings.unlabeled) = (self.labeled, self.unlabeled);
         settings.rank.prior = self.prior;
         let server = Server::bind(settings)?;

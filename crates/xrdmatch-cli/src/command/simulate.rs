@@ -2,14 +2,12 @@
 
 mod physics;
 
-use std::ops::ControlFlow;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 use clap::Args;
 use diffraction::Grid;
 use diffraction::batch::{self, simulate_files};
-use diffraction::files::{Found, Names, Wanted, find};
+use diffraction::files::{Found, Wanted, find};
 use diffraction::table::{Columns, TableError, TableWriter};
 use serde::Serialize;
 
@@ -17,11 +15,8 @@ use self::physics::Physics;
 use super::print_json;
 use crate::angles::parse_grid;
 use crate::batch::BatchArguments;
-use crate::counter::{Counter, Unit};
 use crate::failure::{Failure, chain};
-use crate::interrupt::stop_on_signals;
-use crate::skipped::Skipped;
-use crate::text;
+use crate::skipped::{Skip, Skipped};
 
 /// Simulate powder patterns of crystal structures.
 ///
@@ -84,12 +79,7 @@ impl Simulate {
         }
         let columns = Columns::unlabeled(self.grid.points());
         let mut writer = TableWriter::create(&self.output, columns, Some(self.grid))?;
-        self.batch.use_threads()?;
-        let stop = stop_on_signals("stopping; nothing is written")?;
-
-        let mut counter = Counter::new(Unit::Of("structures"), self.batch.quiet);
-        let (mut names, mut skipped) = (Names::default(), Skipped::default());
-        let (mut rows, mut fatal) = (0, None);
+        let mut under_way = self.batch.begin("structures")?;
         let noise = made.noise();
         let simulation = batch::Simulation {
             recipe: &made.recipe,
@@ -98,66 +88,32 @@ impl Simulate {
             finish: noise.as_deref(),
         };
         simulate_files(&files, &simulation, &mut |outcome| {
-            if stop.load(Ordering::Relaxed) {
-                fatal = Some(Failure::interrupted("stopped; nothing was written"));
-                return ControlFlow::Break(());
-            }
-            match outcome.row {
-                Ok(mut row) => {
-                    row.name = names.take(std::mem::take(&mut row.name));
-                    if let Err(error) = writer.write(&row) {
-                        fatal = Some(error.into());
-                        return ControlFlow::Break(());
-                    }
-                    rows += 1;
-                }
-                Err(error) if self.batch.strict => {
-                    fatal = Some(
-                        Failure::data(chain(&error))
-                            .hint("without --strict what fails is left out and listed"),
-                    );
-                    return ControlFlow::Break(());
-                }
-                Err(error) => skipped.push(outcome.path, error.structure(), chain(&error)),
-            }
-            counter.set(rows + skipped.count, None);
-            ControlFlow::Continue(())
+            let row = outcome.row.map_err(|error| Skip {
+                file: outcome.path.to_owned(),
+                name: error.structure().map(str::to_owned),
+                reason: chain(&error),
+            });
+            under_way.take(row, |mut row, names| {
+                row.name = names.take(std::mem::take(&mut row.name));
+                Ok(writer.write(&row)?)
+            })
         });
-        let seconds = counter.finish();
-        if let Some(failure) = fatal {
-            return Err(failure);
-        }
-        if rows == 0 {
-            return Err(Failure::data(format!(
-                "no pattern could be made; {}",
-                skipped.text().trim_end()
-            )));
-        }
+        let worked = under_way.end("no pattern could be made")?;
         writer.finish()?;
 
         if !self.batch.quiet {
-            eprint!("{}", skipped.text());
-            if names.numbered > 0 {
-                eprintln!("{} names were taken and got a number, as in `name#2`", names.numbered);
-            }
-            if passed_over > 0 {
-                eprintln!(
-                    "{passed_over} files in directories are not named as structures; passed over"
-                );
-            }
-            let (grid, time) = (self.grid, text::duration(seconds));
-            eprintln!("{rows} patterns ({grid}) into {} in {time}", self.output.display());
+            worked.tell(passed_over, "structures", self.grid, &self.output);
         }
         if self.batch.json {
             print_json(&Summary {
                 output: &self.output,
-                rows,
+                rows: worked.rows,
                 grid: self.grid,
                 physics: made.described,
-                renamed: names.numbered,
+                renamed: worked.renamed,
                 passed_over,
-                skipped: &skipped,
-                seconds,
+                skipped: &worked.skipped,
+                seconds: worked.seconds,
             })?;
         }
         Ok(())

@@ -158,7 +158,7 @@ fn a_task_whose_time_is_up_writes_checkpoints_and_queues_again_and_the_report_fo
     let task = |number: &str| {
         let mut command = Command::new("bash");
         command.arg("jobs/train.sh").current_dir(fixture.path("")).env("PATH", path(&fixture));
-        command.env("SLURM_ARRAY_TASK_ID", number).env("SLURM_JOB_ID", format!("7{number}"));
+        command.env("SLURM_ARRAY_JOB_ID", "7").env("SLURM_ARRAY_TASK_ID", number);
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("bash starts")
     };
     let first = task("1");
@@ -172,7 +172,7 @@ fn a_task_whose_time_is_up_writes_checkpoints_and_queues_again_and_the_report_fo
     let output = first.wait_with_output().expect("waited for");
     assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
     assert!(stderr(&output).contains("checkpoint written"), "{}", stderr(&output));
-    assert_eq!(fixture.read("requeued"), "requeue 71\n");
+    assert_eq!(fixture.read("requeued"), "requeue 7_1\n");
     // The report says what is missing.
     let after = || Command::new("bash").arg("jobs/after.sh").current_dir(fixture.path("")).output();
     let early = after().expect("bash starts");

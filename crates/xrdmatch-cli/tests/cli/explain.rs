@@ -78,6 +78,42 @@ fn explanations_are_readable_and_mistakes_are_explained() {
 }
 
 #[test]
+fn the_first_candidates_are_explained_for_the_report() {
+    let fixture = Fixture::new();
+    fixture.ok(&fixture.train("r", &["--no-baselines"]));
+    fixture.ok(&["screen", "r", "--data", "ulbs.csv", "--no-outliers", "-o", "ranked.csv"]);
+    let explain = ["explain", "r", "--candidates", "ranked.csv", "--top", "4"];
+    let output = fixture.ok(&[&explain[..], &["-o", "explained.jsonl"]].concat());
+    assert!(stderr(&output).contains("4 patterns explained"), "{}", stderr(&output));
+    let ranked = fixture.read("ranked.csv");
+    let names: Vec<&str> = ranked.lines().skip(1).filter_map(|row| row.split(',').nth(2)).collect();
+    let text = fixture.read("explained.jsonl");
+    let found: Vec<serde_json::Value> = text.lines().map(json).collect();
+    assert_eq!(found.len(), 4);
+    for (found, name) in found.iter().zip(&names) {
+        assert_eq!(found["sample"], *name, "in the order of the ranking");
+        let alone = fixture.ok(&["explain", "r", "--sample", name, "--json"]);
+        assert_eq!(json(&stdout(&alone)), *found, "as if asked for alone");
+    }
+    let report = ["report", "r", "--no-baselines", "--replicates", "60", "--candidates"];
+    let more = ["ranked.csv", "--explanations", "explained.jsonl", "--json"];
+    let view = json(&stdout(&fixture.ok(&[&report[..], &more].concat())));
+    let rows = view["candidates"]["rows"].as_array().expect("candidates");
+    let marked =
+        rows.iter().take_while(|row| row["peaks"].as_array().is_some_and(|p| !p.is_empty()));
+    assert_eq!(marked.count(), 4);
+
+    let two = stdout(&fixture.ok(&["explain", "r", "--sample", "l3", "--sample", "l4"]));
+    assert_eq!(two.matches("log-odds of superionic").count(), 2, "{two}");
+    let text = fixture.fails(3, &["explain", "r", "--sample", "l3", "--sample", "l3x"]);
+    assert!(text.contains("no sample `l3x`"), "{text}");
+    fixture.write("salt.cif", CIF);
+    let both = ["explain", "r", "--sample", "l3", "--sample", "l4", "--structure", "salt.cif"];
+    assert!(fixture.fails(2, &both).contains("hint"));
+    fixture.fails(2, &["explain", "r"]);
+}
+
+#[test]
 fn lattice_planes_are_named_at_the_peaks_of_a_simulated_pattern() {
     let fixture = Fixture::new();
     fixture.ok(&fixture.train("r", &[]));

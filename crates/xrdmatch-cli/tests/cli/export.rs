@@ -56,6 +56,32 @@ fn weights_of_another_network_and_files_with_code_are_refused_by_name() {
 }
 
 #[test]
+fn damaged_weights_bare_pickles_and_graphs_are_refused_whole_or_cut() {
+    let fixture = Fixture::new();
+    fixture.ok(&fixture.train("run", &["--epochs", "1", "--no-baselines"]));
+    fixture.ok(&["export", "run", "-o", "w.safetensors"]);
+    fixture.ok(&["export", "run", "-o", "graph.onnx"]);
+    let refused = |bytes: &[u8], word: &str| {
+        std::fs::write(fixture.path("bad"), bytes).expect("written");
+        let arguments = ["predict", "--weights", "bad", "--config", "small.toml"];
+        let text =
+            fixture.fails(4, &[&arguments[..], &["--data", "ulbs.csv", "-o", "out.csv"]].concat());
+        assert!(text.contains("bad: ") && text.contains(word), "`{word}` is missing in: {text}");
+    };
+    let weights = std::fs::read(fixture.path("w.safetensors")).expect("weights");
+    for length in [0, 12, weights.len() / 2, weights.len() - 1] {
+        refused(&weights[..length], "no file of safetensors");
+    }
+    let graph = std::fs::read(fixture.path("graph.onnx")).expect("a graph");
+    for length in [20, graph.len() / 2, graph.len()] {
+        refused(&graph[..length], "ONNX graph");
+    }
+    // `os.system("touch executed")`, as a program of PyTorch's old format.
+    refused(b"\x80\x02cos\nsystem\nX\x0e\x00\x00\x00touch executed\x85R.", "nothing was executed");
+    assert!(!fixture.path("out.csv").exists() && !fixture.path("executed").exists());
+}
+
+#[test]
 fn an_ending_that_is_no_format_is_refused() {
     let fixture = Fixture::new();
     assert!(fixture.fails(2, &["export", "run", "-o", "model.h5"]).contains(".onnx"));

@@ -20,6 +20,10 @@ pub fn ticks(axis: &Axis, wanted: usize) -> Vec<Tick> {
     }
     match axis.scale {
         Scale::Linear => linear(first, last, wanted),
+        Scale::Mirrored => {
+            let unsigned = |tick: Tick| Tick { text: tick.text.replace('−', ""), ..tick };
+            linear(first, last, wanted).into_iter().map(unsigned).collect()
+        }
         Scale::Log => logarithmic(first, last, wanted),
     }
 }
@@ -80,6 +84,17 @@ pub(crate) fn power_of_ten(power: i32) -> String {
     format!("10{}", power.to_string().chars().map(digit).collect::<String>())
 }
 
+/// A number of two digits, as `7.2·10⁻⁵`.
+#[must_use]
+pub fn scientific(value: f64) -> String {
+    let text = format!("{value:.1e}");
+    match text.split_once('e').and_then(|(digits, power)| Some((digits, power.parse().ok()?))) {
+        Some((digits, power)) => format!("{}·{}", digits.replace('-', "−"), power_of_ten(power)),
+        // Not finite.
+        None => text,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -93,6 +108,8 @@ mod tests {
         assert_eq!(texts(&Axis::share("p"), 5), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
         assert_eq!(texts(&Axis::new("epoch", [0.0, 99.0]), 5), ["0", "20", "40", "60", "80"]);
         assert_eq!(texts(&Axis::new("x", [-0.3, 0.3]), 3), ["−0.2", "0.0", "0.2"]);
+        let mirrored = Axis::new("x", [-0.3, 0.3]).mirrored();
+        assert_eq!(texts(&mirrored, 3), ["0.2", "0.0", "0.2"]);
         let narrow = Axis::new("x", [0.70011, 0.70019]);
         for tick in ticks(&narrow, 4) {
             assert!((0.70011..=0.70019).contains(&tick.value), "{tick:?}");
@@ -107,6 +124,13 @@ mod tests {
         let shown =
             |wanted| texts(&axis, wanted).into_iter().filter(|text| !text.is_empty()).count();
         assert_eq!(shown(5), 5);
+    }
+
+    #[test]
+    fn numbers_are_written_with_powers_of_ten() {
+        assert_eq!(scientific(7.16e-5), "7.2·10⁻⁵");
+        assert_eq!(scientific(-1e12), "−1.0·10¹²");
+        assert_eq!(scientific(f64::NAN), "NaN");
     }
 
     #[test]

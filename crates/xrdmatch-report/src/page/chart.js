@@ -32,6 +32,12 @@ const Chart = (() => {
   const SUPERSCRIPT = { "-": "⁻", 0: "⁰", 1: "¹", 2: "²", 3: "³", 4: "⁴", 5: "⁵", 6: "⁶", 7: "⁷", 8: "⁸", 9: "⁹" };
   const powerOfTen = (power) => "10" + [...String(power)].map((c) => SUPERSCRIPT[c]).join("");
 
+  /** A number of two digits, as `7.2·10⁻⁵`. */
+  function scientific(value) {
+    const [digits, power] = value.toExponential(1).split("e");
+    return `${digits.replace("-", "−")}·${powerOfTen(Number(power))}`;
+  }
+
   /** Round values within a range, about as many as wanted. */
   function ticks(axis, range, wanted) {
     const [first, last] = range;
@@ -54,7 +60,7 @@ const Chart = (() => {
       const text = isLog(axis) ? value.toExponential(1)
         : Math.max(Math.abs(first), Math.abs(last)) >= 1e6 && value ? value.toExponential(1).replace("e+", "e")
         : value.toFixed(Math.min(decimals, 12));
-      found.push({ value, text: text.replace("-", "−") });
+      found.push({ value, text: text.replace("-", axis.scale === "mirrored" ? "" : "−") });
     }
     return found;
   }
@@ -171,10 +177,10 @@ const Chart = (() => {
   function text(axis, value) {
     if (value === null || !Number.isFinite(value)) return "–";
     const size = Math.abs(value);
-    const shown = isLog(axis) || (size !== 0 && size < 1e-3) ? value.toExponential(1)
+    const shown = isLog(axis) || (size !== 0 && size < 1e-3) ? scientific(value)
       : size >= 1000 ? value.toFixed(0) : String(Number(value.toPrecision(3)));
     return shown.replace("-", "−") + (axis.unit ? ` ${axis.unit}` : "");
   }
 
-  return { node, draw, sample, text, valueAt, place, nameOf };
+  return { node, draw, sample, text, scientific, valueAt, place, nameOf };
 })();

@@ -187,7 +187,7 @@ const Tables = (() => {
         const other = unpack(neighbour.pattern.sticks, grid);
         series.push({ name: neighbour.pattern.formula || neighbour.pattern.name, style: 1, shape: "sticks", x: other.x, y: other.y.map((v) => -v) });
         const sigma = neighbour.pattern.conductivity;
-        caption += ` Below, hanging: ${neighbour.text}${sigma ? `, ${sigma.toExponential(1)} S/cm` : ""}.`;
+        caption += ` Below, hanging: ${neighbour.text}${sigma ? `, ${Chart.scientific(sigma)} S/cm` : ""}.`;
       }
       const driving = (name, style, wanted) => {
         const found = row.peaks.filter(([, weight]) => wanted(weight));
@@ -198,7 +198,7 @@ const Tables = (() => {
       driving("speaks for superionic", 4, (w) => w > 0);
       driving("speaks against", 3, (w) => w < 0);
       const last = grid[0] + grid[1] * (grid[2] - 1);
-      const chart = { id: `candidate-${row.index}`, title: `Pattern of ${name}`, caption, x: { label: "two-theta", unit: "°", scale: "linear", range: [grid[0], last] }, y: { label: "relative intensity", scale: "linear", range: [neighbour ? -1.08 : 0, 1.18] }, series };
+      const chart = { id: `candidate-${row.index}`, title: `Pattern of ${name}`, caption, x: { label: "two-theta", unit: "°", scale: "linear", range: [grid[0], last] }, y: { label: "relative intensity", scale: "mirrored", range: [neighbour ? -1.08 : 0, 1.18] }, series };
       Figure.mount(place, chart, null, true);
       place.append(html("p", "note", caption));
       [...choice.children].forEach((made, i) => made.setAttribute("aria-pressed", String(names[i] === neighbour)));

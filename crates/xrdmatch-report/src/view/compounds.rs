@@ -8,7 +8,7 @@ use xrdmatch::predictions::POSITIVE_CLASS;
 
 use super::ranking::Scored;
 use super::two;
-use crate::chart::{Axis, Chart, Series, Shape, brief};
+use crate::chart::{Axis, Chart, Series, Shape, brief, scientific};
 use crate::{Labeled, Records};
 
 /// A labelled compound and what the models say that never trained on it.
@@ -112,7 +112,8 @@ fn chart(id: &str, shown: &[(&Compound, f64)]) -> Option<Chart> {
              one standard deviation between models.{}{}",
             shown.len(),
             threshold.map_or_else(String::new, |sigma| format!(
-                " The least conductive compound labelled superionic has {sigma:.1e} S/cm."
+                " The least conductive compound labelled superionic has {} S/cm.",
+                scientific(sigma)
             )),
             correlation(shown).map_or_else(String::new, |rho| format!(
                 " Rank correlation (Spearman) {}.",

@@ -39,7 +39,8 @@ function h(name, attributes = {}, ...children) {
     if (value === true) made2.setAttribute(key, "");
     else if (value !== false && value !== void 0) made2.setAttribute(key, value);
   }
-  made2.append(...children.filter((child) => child !== null && child !== false && child !== void 0));
+  const kept2 = children.filter((child) => child !== null && child !== false && child !== void 0);
+  made2.append(...kept2.map((child) => typeof child === "string" ? child.replaceAll(" %", " %") : child));
   return made2;
 }
 function button(text, action, attributes = {}) {
@@ -55,7 +56,7 @@ const signed = (value) => {
   const text = Math.abs(value).toFixed(2);
   return text === "0.00" ? text : (value > 0 ? "+" : "−") + text;
 };
-const sigma = (value) => value === null ? "" : `${value.toExponential(1).replace("-", "−")} S/cm`;
+const sigma = (value) => value === null ? "" : `${Chart.scientific(value)} S/cm`;
 const whole = (count) => count.toLocaleString("en");
 const counted = (count, what) => `${whole(count)} ${what}${count === 1 ? "" : "s"}`;
 function className(label) {
@@ -134,7 +135,7 @@ function patternDetail(place, analysis, index) {
 function verdict(pattern) {
   const made2 = [];
   if (pattern.probability !== null) {
-    const between = pattern.lower === null ? "" : `; ${two(pattern.lower)} to ${two(pattern.upper)} were there other models of the kind`;
+    const between = pattern.lower === null ? "" : `; with other models of the kind it would lie between ${two(pattern.lower)} and ${two(pattern.upper)} (95 %)`;
     made2.push(h(
       "div",
       { class: "verdict" },

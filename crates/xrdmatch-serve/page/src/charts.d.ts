@@ -3,7 +3,7 @@
 interface Axis {
   label: string;
   unit?: string;
-  scale: "linear" | "log";
+  scale: "linear" | "log" | "mirrored";
   range: [number, number];
 }
 
@@ -21,6 +21,11 @@ interface Mounted {
   /** Takes newer numbers of the same chart. */
   update(chart: ChartData): void;
 }
+
+declare const Chart: {
+  /** A number of two digits, as `7.2·10⁻⁵`. */
+  scientific(value: number): string;
+};
 
 declare const Figure: {
   mount(host: HTMLElement, chart: ChartData, original: (() => string) | null, tall: boolean): Mounted;

@@ -11,7 +11,9 @@ export function h<K extends keyof HTMLElementTagNameMap>(
     if (value === true) made.setAttribute(key, "");
     else if (value !== false && value !== undefined) made.setAttribute(key, value);
   }
-  made.append(...children.filter((child): child is Node | string => child !== null && child !== false && child !== undefined));
+  const kept = children.filter((child): child is Node | string => child !== null && child !== false && child !== undefined);
+  // A number and its percent sign stay on one line.
+  made.append(...kept.map((child) => (typeof child === "string" ? child.replaceAll(" %", "\u00a0%") : child)));
   return made;
 }
 
@@ -35,7 +37,7 @@ export const signed = (value: number) => {
   return text === "0.00" ? text : (value > 0 ? "+" : "−") + text;
 };
 
-export const sigma = (value: number | null) => (value === null ? "" : `${value.toExponential(1).replace("-", "−")} S/cm`);
+export const sigma = (value: number | null) => (value === null ? "" : `${Chart.scientific(value)} S/cm`);
 
 export const whole = (count: number) => count.toLocaleString("en");
 

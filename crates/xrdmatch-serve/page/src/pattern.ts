@@ -34,7 +34,7 @@ export function patternDetail(place: HTMLElement, analysis: Analysis, index: num
 function verdict(pattern: Analysed): HTMLElement[] {
   const made: HTMLElement[] = [];
   if (pattern.probability !== null) {
-    const between = pattern.lower === null ? "" : `; ${two(pattern.lower)} to ${two(pattern.upper)} were there other models of the kind`;
+    const between = pattern.lower === null ? "" : `; with other models of the kind it would lie between ${two(pattern.lower)} and ${two(pattern.upper)} (95 %)`;
     made.push(h("div", { class: "verdict" },
       h("p", { class: "value" }, two(pattern.probability)), bar(pattern.probability, pattern.lower, pattern.upper),
       h("p", { class: "of" }, `Calibrated probability of being superionic${between}. ${pattern.votes} of ${counted(pattern.members, "model")} vote for it.`)));

@@ -9,6 +9,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::Response;
 use diffraction::simulate::Wavelength;
 use serde::{Deserialize, Serialize};
+use xrdmatch::causes::chain;
 use xrdmatch::explain::Explanation;
 use xrdmatch::screen::Ranked;
 use xrdmatch_report::Chart;
@@ -19,7 +20,7 @@ use crate::app::App;
 use crate::charts;
 use crate::ensemble::Ensemble;
 use crate::intake::{Intake, whole};
-use crate::problem::{Problem, in_words};
+use crate::problem::Problem;
 use crate::reading::{Read, Reading, Sample};
 
 /// How files are to be analysed.
@@ -179,7 +180,7 @@ pub(super) async fn table(
     };
     let kept = kept(&app, &id)?;
     let bytes = app.work(move || {
-        let failed = |error: &dyn std::error::Error| Problem::failed(in_words(error));
+        let failed = |error: &dyn std::error::Error| Problem::failed(chain(error));
         let directory = tempfile::tempdir().map_err(|error| failed(&error))?;
         let path = directory.path().join(format!("table.{ending}"));
         let rows: Vec<Ranked> =

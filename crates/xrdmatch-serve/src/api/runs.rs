@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Response};
 use futures_util::Stream;
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
+use xrdmatch::causes::chain;
 use xrdmatch::run::RunSummary;
 use xrdmatch_report::view::{RunView, TrainingView};
 use xrdmatch_report::{Records, ReportError};
@@ -21,7 +22,7 @@ use super::Shared;
 use crate::app::aside;
 use crate::ensemble::Models;
 use crate::live::{Happening, Tail};
-use crate::problem::{Problem, in_words};
+use crate::problem::Problem;
 use crate::shelf::{Listed, RunDetail};
 
 /// How often a training is looked at.
@@ -54,7 +55,7 @@ pub(super) async fn experiments(
     let shelf = app.shelf.clone();
     let summary = move || {
         let run = shelf.open(&run)?;
-        run.summary().map_err(|error| Problem::unfit(in_words(&error)))
+        run.summary().map_err(|error| Problem::unfit(chain(&error)))
     };
     aside(summary).await.map(Json)
 }
@@ -72,7 +73,7 @@ pub(super) async fn training(
             Err(ReportError::NoExperiments { .. }) => {
                 Ok(TrainingView { charts: Vec::new(), experiments: Vec::new() })
             }
-            Err(error) => Err(Problem::unfit(in_words(&error))),
+            Err(error) => Err(Problem::unfit(chain(&error))),
         }
     };
     aside(view).await.map(Json)

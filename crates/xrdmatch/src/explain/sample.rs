@@ -1,6 +1,8 @@
 //! A sample by its name.
 
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::ExplainError;
 use crate::dataset::{Chunks, Dataset, Labels};
@@ -11,38 +13,90 @@ const AT_ONCE: usize = 512;
 /// Names that are suggested.
 const SUGGESTED: usize = 3;
 
+/// A pattern by its place: a part of a file, and the row in it.
+pub type Found = (Arc<Dataset>, usize);
+
 /// Finds a sample in `data`, or without that in the runs' labelled and then their unlabelled file;
-/// the first row of this name, as its part of the file and its place in it.
+/// the first row of this name.
 ///
 /// # Errors
 /// [`ExplainError::UnknownSample`], with the names most alike.
-pub fn find(
+pub fn find(members: &Members, data: Option<&Path>, sample: &str) -> Result<Found, ExplainError> {
+    let mut found = find_all(members, data, &[sample])?;
+    Ok(found.remove(0))
+}
+
+/// Finds samples as [`find`] does, in one pass over the files; in the order asked for.
+///
+/// # Errors
+/// [`ExplainError::UnknownSample`] for the first that is nowhere, with the names most alike.
+pub fn find_all(
+    members: &Members,
+    data: Option<&Path>,
+    samples: &[&str],
+) -> Result<Vec<Found>, ExplainError> {
+    let mut found: HashMap<&str, Option<Found>> =
+        samples.iter().map(|sample| (*sample, None)).collect();
+    let mut missing = found.len();
+    look_through(members, data, &mut |part| {
+        for (row, sample) in part.samples().iter().enumerate() {
+            if let Some(place) = found.get_mut(sample.name.as_str())
+                && place.is_none()
+            {
+                *place = Some((Arc::clone(part), row));
+                missing -= 1;
+            }
+        }
+        missing > 0
+    })?;
+    let place = |sample: &&str| match found.get(sample) {
+        Some(Some(found)) => Ok(found.clone()),
+        _ => Err(unknown(members, data, sample)?),
+    };
+    samples.iter().map(place).collect()
+}
+
+/// That a sample is nowhere.
+fn unknown(
     members: &Members,
     data: Option<&Path>,
     sample: &str,
-) -> Result<(Dataset, usize), ExplainError> {
+) -> Result<ExplainError, ExplainError> {
+    let mut near = Near::new(sample);
+    look_through(members, data, &mut |part| {
+        part.samples().iter().for_each(|row| near.look_at(&row.name));
+        true
+    })?;
+    let data = files(members, data).iter().map(|path| path.display().to_string()).collect();
+    Ok(ExplainError::UnknownSample { sample: sample.to_owned(), data, near: near.names() })
+}
+
+/// Where samples are looked for.
+fn files<'a>(members: &'a Members, data: Option<&'a Path>) -> Vec<&'a Path> {
     let sources = [Some(members.labeled().source()), members.unlabeled_source().map(|s| &*s.path)];
-    let files: Vec<&Path> = match data {
+    match data {
         Some(path) => vec![path],
         // An unlabelled file that is gone is not looked into; the labelled one is there.
         None => sources.into_iter().flatten().filter(|path| path.exists()).collect(),
-    };
+    }
+}
+
+/// Reads the files part by part until `look` has seen enough.
+fn look_through(
+    members: &Members,
+    data: Option<&Path>,
+    look: &mut dyn FnMut(&Arc<Dataset>) -> bool,
+) -> Result<(), ExplainError> {
     let labels = Labels::Optional { classes: members.config().classes };
-    let mut near = Near::new(sample);
-    for path in &files {
-        let stated = data.is_none().then(|| members.grid());
-        for chunk in Chunks::open(path, labels, stated, AT_ONCE)?.with_any_names() {
-            let chunk = chunk?;
-            let found = chunk.samples().iter().position(|row| row.name == sample);
-            if let Some(row) = found {
-                return Ok((chunk, row));
+    let stated = data.is_none().then(|| members.grid());
+    for path in files(members, data) {
+        for part in Chunks::open(path, labels, stated, AT_ONCE)?.with_any_names() {
+            if !look(&Arc::new(part?)) {
+                return Ok(());
             }
-            chunk.samples().iter().for_each(|row| near.look_at(&row.name));
         }
     }
-    let name = |path: &&Path| path.display().to_string();
-    let data = files.iter().map(name).collect();
-    Err(ExplainError::UnknownSample { sample: sample.to_owned(), data, near: near.names() })
+    Ok(())
 }
 
 /// The names most like another, if any is like it.

@@ -108,9 +108,14 @@ pub enum ScreenError {
         /// Which part both are.
         part: Part,
     },
+    /// Nothing was given to merge.
+    #[error("merge no shards at all")]
+    NoShards,
     /// Parts that were not given.
-    #[error("merge {given} of {of} parts: {} missing", parts(missing))]
+    #[error("merge {given} of {of} parts of {data}: {} missing", parts(missing))]
     Missing {
+        /// The file they are parts of.
+        data: String,
         /// Parts given.
         given: usize,
         /// Parts there are.

@@ -1,14 +1,13 @@
 //! The second pass: shards merged, calibrated, written in order.
 
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::certainty::{Maps, Tally};
-use super::shard::Block;
-use super::table::TableOut;
+use super::files::Files;
+use super::merge::Merge;
+use super::table::{Cell, Kind, TableOut};
 use super::verdict::Verdict;
 use super::{
     CalibrationSummary, Ended, PriorChoice, PriorSummary, Ranked, Scored, ScreenError, Shard, TopN,
@@ -56,7 +55,7 @@ impl Default for RankSettings {
 /// A screening in brief.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Screening {
-    /// The data file.
+    /// The data file, or the data files.
     pub data: String,
     /// Patterns judged.
     pub patterns: u64,
@@ -84,8 +83,8 @@ pub struct Screening {
     pub best: Vec<Ranked>,
 }
 
-/// Merges the shards of one screening into the ranked table, written to `output` where given.
-/// `going` is told the ranks done and says whether to go on.
+/// Merges the shards of one screening, of one file or of several, into the ranked table, written to
+/// `output` where given; of several files, its last column says of which a row is. `going` is told the ranks done and says whether to go on.
 ///
 /// # Errors
 /// [`ScreenError`]: shards of other models or of different screenings, shards missing, damaged or
@@ -97,8 +96,9 @@ pub fn rank(
     output: Option<&Path>,
     going: &mut dyn FnMut(u64) -> bool,
 ) -> Result<Ended<Screening>, ScreenError> {
-    let first = check(members, shards)?;
-    let header = &first.header;
+    let files = Files::of(members, shards)?;
+    let header = files.header();
+    let names: Vec<&str> = files.names().collect();
     let total: u64 = shards.iter().map(Shard::rows).sum();
     let outliers: u64 = shards.iter().map(Shard::outliers).sum();
     let threshold = header.outliers.map_or(f64::INFINITY, |outliers| outliers.threshold);
@@ -106,8 +106,10 @@ pub fn rank(
     let left_out = |row: &Scored| settings.abstain && is_outlier(row);
     let ranks = if settings.abstain { total - outliers } else { total };
     let neighbours = header.neighbours;
+    let mut columns = Ranked::columns(neighbours);
+    columns.extend((names.len() > 1).then(|| ("file".to_owned(), Kind::Text)));
     let mut table = match output {
-        Some(path) => Some(TableOut::create(path, Ranked::columns(neighbours))?),
+        Some(path) => Some(TableOut::create(path, columns)?),
         None => None,
     };
 
@@ -115,8 +117,8 @@ pub fn rank(
     if settings.prior == PriorChoice::Estimated && ranks > 0 {
         let wanted = ranks.min(SKETCH);
         let mut place = 0;
-        for row in Merge::of(shards)? {
-            let row = row?;
+        for row in Merge::of(&files)? {
+            let (_, row) = row?;
             if left_out(&row) {
                 continue;
             }
@@ -132,7 +134,7 @@ pub fn rank(
 
     let mut tally = Tally::new(&maps);
     let mut screening = Screening {
-        data: header.data.clone(),
+        data: together(&names),
         patterns: total,
         members: header.members,
         candidates: 0,
@@ -153,7 +155,7 @@ pub fn rank(
         threshold: header.outliers.map(|outliers| outliers.threshold),
     };
     let mut rank = 0;
-    let mut write = |row: Scored, abstains: bool| -> Result<bool, ScreenError> {
+    let mut write = |file: usize, row: Scored, abstains: bool| -> Result<bool, ScreenError> {
         let score = row.score();
         let mut ranked = verdict.of(row, abstains);
         screening.twins += u64::from(ranked.twin_of.is_some());
@@ -167,23 +169,25 @@ pub fn rank(
             }
         }
         if let Some(table) = &mut table {
-            table.write(ranked.cells(neighbours))?;
+            let mut cells = ranked.cells(neighbours);
+            cells.extend((names.len() > 1).then(|| Cell::Text(names[file].to_owned())));
+            table.write(cells)?;
         }
         if screening.best.len() < settings.best && !abstains {
             screening.best.push(ranked);
         }
         Ok(rank % ASK_EVERY != 0 || going(rank))
     };
-    for row in Merge::of(shards)? {
-        let row = row?;
-        if !left_out(&row) && !write(row, false)? {
+    for row in Merge::of(&files)? {
+        let (file, row) = row?;
+        if !left_out(&row) && !write(file, row, false)? {
             return Ok(Ended::Stopped);
         }
     }
     if settings.abstain && outliers > 0 {
-        for row in Merge::of(shards)? {
-            let row = row?;
-            if left_out(&row) && !write(row, true)? {
+        for row in Merge::of(&files)? {
+            let (file, row) = row?;
+            if left_out(&row) && !write(file, row, true)? {
                 return Ok(Ended::Stopped);
             }
         }
@@ -194,98 +198,14 @@ pub fn rank(
     Ok(Ended::Finished(screening))
 }
 
-/// Makes sure that the shards are all the parts of one screening by these models.
-fn check<'a>(members: &Members, shards: &'a [Shard]) -> Result<&'a Shard, ScreenError> {
-    let Some(first) = shards.first() else {
-        return Err(ScreenError::Missing { given: 0, of: 1, missing: vec![1] });
-    };
-    let identity = members.identity();
-    let mut by_part: Vec<Option<&Shard>> = vec![None; shards.len().max(1)];
-    for shard in shards {
-        let (a, b) = (&first.header, &shard.header);
-        if b.models != identity || b.members != members.len() {
-            return Err(ScreenError::OtherModels { path: shard.path().to_owned() });
-        }
-        let same = [
-            ("data", a.fingerprint == b.fingerprint),
-            ("number of parts", a.part.of == b.part.of),
-            ("number of neighbours", a.neighbours == b.neighbours),
-            ("threshold of outliers", a.outliers == b.outliers),
-        ];
-        if let Some((what, _)) = same.iter().find(|(_, same)| !same) {
-            let (first, second) = (first.path().to_owned(), shard.path().to_owned());
-            return Err(ScreenError::OtherShards { first, second, what });
-        }
-        let place = b.part.number as usize - 1;
-        if by_part.len() <= place {
-            by_part.resize(place + 1, None);
-        }
-        if let Some(other) = by_part[place].replace(shard) {
-            let (first, second) = (other.path().to_owned(), shard.path().to_owned());
-            return Err(ScreenError::Twice { first, second, part: b.part });
-        }
-    }
-    let of = first.header.part.of;
-    let given = |number: &u32| by_part.get(*number as usize - 1).is_some_and(Option::is_some);
-    let missing: Vec<u32> = (1..=of).filter(|number| !given(number)).take(1000).collect();
-    if missing.is_empty() {
-        return Ok(first);
-    }
-    Err(ScreenError::Missing { given: shards.len(), of, missing })
-}
-
-/// All rows of some shards in the order of the ranking.
-struct Merge<'a> {
-    heads: BinaryHeap<Reverse<Head<'a>>>,
-}
-
-struct Head<'a> {
-    row: Scored,
-    block: Block<'a>,
-}
-
-impl PartialEq for Head<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Head<'_> {}
-
-impl PartialOrd for Head<'_> {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Head<'_> {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.row.ranking(&other.row)
-    }
-}
-
-impl<'a> Merge<'a> {
-    fn of(shards: &'a [Shard]) -> Result<Self, ScreenError> {
-        let mut heads = BinaryHeap::new();
-        for mut block in shards.iter().flat_map(Shard::blocks) {
-            if let Some(row) = block.next() {
-                heads.push(Reverse(Head { row: row?, block }));
-            }
-        }
-        Ok(Self { heads })
-    }
-}
-
-impl Iterator for Merge<'_> {
-    type Item = Result<Scored, ScreenError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let Reverse(Head { row, mut block }) = self.heads.pop()?;
-        match block.next() {
-            Some(Ok(next)) => self.heads.push(Reverse(Head { row: next, block })),
-            Some(Err(error)) => return Some(Err(error)),
-            None => {}
-        }
-        Some(Ok(row))
+/// Names of files, for people.
+fn together(names: &[&str]) -> String {
+    /// Names that are told one by one.
+    const TOLD: usize = 3;
+    let told = names[..names.len().min(TOLD)].join(", ");
+    match names.len().saturating_sub(TOLD) {
+        0 => told,
+        1 => format!("{told} and one more file"),
+        more => format!("{told} and {more} more files"),
     }
 }

@@ -1,7 +1,5 @@
 //! What was found of one pattern, before any calibration.
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 
 /// What was found of one pattern.
@@ -42,11 +40,5 @@ impl Scored {
     pub fn score(&self) -> f64 {
         let sum: f64 = self.probabilities.iter().map(|p| f64::from(*p)).sum();
         sum / self.probabilities.len().max(1) as f64
-    }
-
-    /// The order of the ranking: higher scores first, of equals the earlier row.
-    #[must_use]
-    pub fn ranking(&self, other: &Self) -> Ordering {
-        other.score().total_cmp(&self.score()).then(self.row.cmp(&other.row))
     }
 }

@@ -105,9 +105,10 @@ trap 'signalled=yes; kill -TERM "$child"' TERM
 # A trap ends `wait` before the program has ended: wait again.
 while signalled=; wait "$child"; code=$?; [ -n "$signalled" ]; do :; done
 
-# 130: stopped, with checkpoints. Whoever was complete in time has ended with 0.
+# 130: stopped, with checkpoints. Whoever was complete in time has ended with 0. The task is named by
+# its index: the number of its job may be that of the whole array.
 if [ -n "$queue_again" ] && [ "$code" -eq 130 ]; then
-    scontrol requeue "$SLURM_JOB_ID" && sleep 60
+    scontrol requeue "${{SLURM_ARRAY_JOB_ID}}_$SLURM_ARRAY_TASK_ID" && sleep 60
 fi
 exit "$code"
 "#,
