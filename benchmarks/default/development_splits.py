@@ -26,13 +26,12 @@ def blurred(values):
     return [value / length for value in profile]
 
 
-def main(table, published, output):
+def development(table, published):
+    """The development rows, each with the number of its group of relatives, and the names of the held-out rows."""
     with open(published) as file:
         held_out = set(json.load(file)["held_out"])
     with open(table) as file:
         rows = [row for row in list(csv.reader(file))[1:] if row[2] not in held_out]
-    names = [row[2] for row in rows]
-    labels = [int(row[4]) for row in rows]
     systems = [frozenset(re.findall(r"[A-Z][a-z]?", re.sub(r"\([A-Z]{2,}\)|^[a-z]+_", "", row[0]))) for row in rows]
     profiles = [blurred([(i, float(v)) for i, v in enumerate(row[5 : 5 + POINTS]) if float(v) > 0]) for row in rows]
     group = list(range(len(rows)))
@@ -41,6 +40,13 @@ def main(table, published, output):
             if systems[i] == systems[j] or sum(a * b for a, b in zip(profiles[i], profiles[j])) >= COSINE:
                 old, new = group[i], group[j]
                 group = [new if g == old else g for g in group]
+    return rows, group, sorted(held_out)
+
+
+def main(table, published, output):
+    rows, group, held_out = development(table, published)
+    names = [row[2] for row in rows]
+    labels = [int(row[4]) for row in rows]
     rng = random.Random(SEED)
     experiments = []
     for number in range(DRAWS):
@@ -49,8 +55,9 @@ def main(table, published, output):
         judged = [i for i in range(len(rows)) if group[i] not in relatives]
         experiments.append({"experiment": number, "labeled": [names[i] for i in trained], "evaluation": [names[i] for i in judged]})
     with open(output, "w") as file:
-        json.dump({"note": "development draws", "held_out": sorted(held_out), "experiments": experiments}, file)
+        json.dump({"note": "development draws", "held_out": held_out, "experiments": experiments}, file)
     print(f"{len(rows)} rows in {len(set(group))} groups; {sum(len(e['evaluation']) for e in experiments) / DRAWS:.1f} rows judged per draw")
 
 
-main(*sys.argv[1:])
+if __name__ == "__main__":
+    main(*sys.argv[1:])

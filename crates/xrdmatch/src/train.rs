@@ -8,7 +8,7 @@ use diffraction::Grid;
 use serde::{Deserialize, Serialize};
 
 use crate::augment::Views;
-use crate::batch::{Batches, Place, PoolSample, StepBatch};
+use crate::batch::{Batches, Place, PoolSample, StepBatch, UnlabeledView};
 use crate::config::{Config, ConfigError};
 use crate::dataset::{Dataset, Prepared};
 use crate::encoder::{Encoder, EncoderError, Inputs};
@@ -236,7 +236,15 @@ impl<'a> Trainer<'a> {
         self.batches.fill(step, &mut self.batch);
         let (batch, thresholds) = (&self.batch, &mut self.thresholds);
         let signals = [&batch.labeled, &batch.weak, &batch.strong];
-        let encoded = self.inputs.encoder().map(|encoder| signals.map(|each| encoder.encode(each)));
+        let encoded = self.inputs.encoder().map(|encoder| {
+            let [labeled, weak] = [signals[0], signals[1]].map(|each| encoder.encode(each));
+            // As they are, teacher and student see the same signals.
+            let strong = match config.batch.unlabeled_view {
+                UnlabeledView::Plain => weak.clone(),
+                UnlabeledView::Augmented => encoder.encode(signals[2]),
+            };
+            [labeled, weak, strong]
+        });
         let [labeled, weak, strong] = encoded.as_ref().map_or(signals, <[_; 3]>::each_ref);
         let dropout = |pass| config.seed.number(Purpose::Dropout, experiment, step, pass);
         let train = |pass| Mode::Train { dropout_seed: dropout(pass) };

@@ -138,6 +138,11 @@ pub(crate) fn shared_data(test: &str) -> Option<PathBuf> {
 
 /// Sticks at places that tell the classes apart, with some that do not.
 fn pattern(seed: u64, positive: bool) -> Vec<f32> {
+    pattern_with(seed, if positive { 60 } else { 150 })
+}
+
+/// A pattern whose strongest stick is at `place` or up to 11 points behind it.
+pub(crate) fn pattern_with(seed: u64, place: usize) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let mut next = |below: u64| {
         state ^= state << 13;
@@ -149,7 +154,6 @@ fn pattern(seed: u64, positive: bool) -> Vec<f32> {
     for _ in 0..6 {
         row[10 + next(220) as usize] = 0.1 + next(60) as f32 / 100.0;
     }
-    let place = if positive { 60 } else { 150 };
     row[place + next(12) as usize] = 1.0;
     row
 }
@@ -222,6 +226,8 @@ gap_shift_max = 10
 [batch]
 labeled = 8
 unlabeled = 12
+labeled_view = "weak"
+unlabeled_view = "augmented"
 
 [optimizer]
 learning_rate = 3e-3
@@ -265,12 +271,16 @@ initialization = "zero"
 [objective]
 algorithm = "pseudo-label"
 labels = "soft"
+temperature = 1.0
+unlabeled_weight = 1.0
 alignment = "prior"
 positive_share = 0.25
 
 [batch]
 labeled = 20
 unlabeled = 16
+labeled_view = "weak"
+unlabeled_view = "augmented"
 
 [optimizer]
 learning_rate = 0.3

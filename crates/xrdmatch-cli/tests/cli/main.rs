@@ -4,6 +4,7 @@ mod audit;
 mod bad_input;
 mod baseline;
 mod bench;
+mod classes;
 mod cluster;
 mod compare;
 mod data;

@@ -1,0 +1,54 @@
+"""Few labels and wrong ones: python few.py DIR, which `../few_labels.py` has filled. Less ten right labels of each class."""
+import glob
+import re
+import sys
+
+from lab import *
+
+E = [np.load(f"e_{s}.npz") for s in range(8)]
+sides = [
+    [np.concatenate([E[s][k] for s in pair], 1) / 2**0.5 for k in ("f", "u")] for pair in ([0, 1], [2, 3], [4, 5], [6, 7])
+]
+
+
+def drawn(path):
+    train, flipped, judged = [], [], []
+    for e in json.load(open(path))["experiments"]:
+        train.append(np.array([place[n.removesuffix(" wrong")] for n in e["labeled"]]))
+        flipped.append(np.array([place[n.removesuffix(" wrong")] for n in e["labeled"] if n.endswith(" wrong")], int))
+        judged.append(np.array([place[n] for n in e["evaluation"]]))
+    return train, flipped, judged
+
+
+def measures(ps, judged, w):
+    out = np.zeros((len(w), 2))
+    for p in ps:
+        for i, te in enumerate(judged):
+            a, b = y[te] == 0, y[te] == 1
+            q, v = p[i, te], w[:, te]
+            g = (q[a][:, None] > q[b][None]) + 0.5 * (q[a][:, None] == q[b][None])
+            with np.errstate(invalid="ignore"):
+                auc = ((v[:, a] @ g) * v[:, b]).sum(1) / (v[:, a].sum(1) * v[:, b].sum(1))
+            out[:, 0] += np.nan_to_num(auc, nan=0.5)
+            for truth, said in ((a, q > 0), (b, q <= 0)):
+                out[:, 1] += v[:, truth & said].sum(1) / np.maximum(1, v[:, truth].sum(1) + v[:, said].sum(1))
+    return out / len(ps) / len(judged)
+
+
+rng = np.random.default_rng(0)
+weights = np.zeros((401, len(y)))
+weights[0] = 1
+rows = np.array(sorted(set(np.concatenate(drawn(f"{sys.argv[1]}/labels_10.json")[2]))))
+for w in weights[1:]:
+    np.add.at(w, rng.choice(rows, len(rows)), 1)
+result = {}
+for path in glob.glob(f"{sys.argv[1]}/*_*.json"):
+    kind, count = re.search(r"(labels|wrong)_(\d+)", path).groups()
+    train, flipped, judged = drawn(path)
+    for way, weight in (("with the pool", 3.0), ("without", 0.0)):
+        ps = [layer(x, u, drop=0.0, weight=weight, train=train, flipped=flipped) for x, u in sides]
+        result[kind, int(count), way] = measures(ps, judged, weights)
+for (kind, count, way), m in sorted(result.items()):
+    d = m - result["labels", 10, way]
+    lo, hi = np.quantile(d[1:], [0.025, 0.975], axis=0)
+    print(f"| {kind} {count}, {way} | " + " | ".join(f"{m[0][k]:.3f}, {d[0][k]:+.3f} ({lo[k]:+.3f} to {hi[k]:+.3f})" for k in (0, 1)) + " |")
