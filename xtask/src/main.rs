@@ -17,7 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask test [STEP…]
        cargo xtask page          builds the local page anew (needs Node)
 
-Runs every check but `long`, or only the steps named:
+Runs every check but `gpu` and `long`, or only the steps named:
   format   cargo fmt --check
   lint     cargo clippy with warnings as errors
   test     the tests of all crates
@@ -27,10 +27,16 @@ Runs every check but `long`, or only the steps named:
   python   the Python package: its wheel, its tests and the notebook (says NOT RUN without Python)
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)
   long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
-           nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)";
+           nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)
+  gpu      the engine for graphics processors, on the first adapter, software too; only when it is named, as
+           it builds burn (needs libvulkan and a driver, as Debian's mesa-vulkan-drivers; says NOT RUN
+           without)";
+
+/// The steps that run only when they are named.
+const RARE: [&str; 2] = ["long", "gpu"];
 
 /// A step by name: the commands it runs.
-const STEPS: [(&str, &[&[&str]]); 9] = [
+const STEPS: [(&str, &[&[&str]]); 10] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "--workspace", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "--workspace", "--features", "convnet/reference", "--no-fail-fast"]]),
@@ -49,6 +55,32 @@ const STEPS: [(&str, &[&[&str]]); 9] = [
         &[
             &["build", "--package", "xrdmatch-cli", "--quiet"],
             &["build", "--package", "xrdmatch-report", "--example", "synthetic_run", "--quiet"],
+        ],
+    ),
+    (
+        "gpu",
+        &[
+            &[
+                "clippy",
+                "--package=convnet",
+                "--all-targets",
+                "--features=wgpu,reference",
+                "--quiet",
+                "--",
+                "-D",
+                "warnings",
+            ],
+            &[
+                "test",
+                "--package=convnet",
+                "--features=wgpu,reference",
+                "--lib",
+                "--test=parity",
+                "--",
+                "gpu::",
+                "graphics_processor",
+            ],
+            &["test", "--package=xrdmatch-cli", "--features=gpu", "--test=cli", "--", "device::"],
         ],
     ),
     // The package is held against the command line; the rest is `python::passes`.
@@ -75,8 +107,11 @@ fn main() -> ExitCode {
     }
     let mut failed = Vec::new();
     for (name, commands) in STEPS {
-        let wanted =
-            if asked.is_empty() { name != "long" } else { asked.iter().any(|one| one == name) };
+        let wanted = if asked.is_empty() {
+            !RARE.contains(&name)
+        } else {
+            asked.iter().any(|one| one == name)
+        };
         if !wanted {
             continue;
         }

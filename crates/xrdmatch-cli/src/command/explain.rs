@@ -8,6 +8,7 @@ use xrdmatch::explain::{ExplainSettings, Explanation, Method, Reason, explain, f
 use xrdmatch::members::{Members, Selection};
 
 use super::print_json;
+use crate::device::DeviceArgument;
 use crate::experiments::Experiments;
 use crate::failure::Failure;
 
@@ -54,6 +55,9 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "FILE")]
     labeled: Option<PathBuf>,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Print JSON, with all peaks
     #[arg(long)]
     json: bool,
@@ -68,6 +72,7 @@ fn named(text: &str) -> Result<usize, String> {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(false)?;
         let planes = match &self.structure {
             Some(path) => planes_of(path, self.wavelength)?,
             None => Vec::new(),

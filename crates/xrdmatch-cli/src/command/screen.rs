@@ -15,6 +15,7 @@ use xrdmatch::screen::{
 
 use super::{part_here, print_json};
 use crate::counter::{Counter, Unit};
+use crate::device::DeviceArgument;
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
@@ -100,6 +101,9 @@ pub(crate) struct Screen {
     #[arg(long, value_name = "FILE")]
     unlabeled: Option<PathBuf>,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -175,6 +179,7 @@ struct Screened<'a> {
 
 impl Screen {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(self.quiet)?;
         let shard = self.shard.map(part_here).transpose()?;
         let selection = Selection {
             experiments: self.experiments.as_ref().map(|list| list.0.clone()),

@@ -7,6 +7,7 @@ mod bench;
 mod cluster;
 mod compare;
 mod data;
+mod device;
 mod evaluate;
 mod explain;
 mod export;
