@@ -17,7 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask test [STEP…]
        cargo xtask page          builds the local page anew (needs Node)
 
-Runs every check but `long`, or only the steps named:
+Runs every check but `gpu` and `long`, or only the steps named:
   format   cargo fmt --check
   lint     cargo clippy with warnings as errors
   test     the tests of all crates
@@ -27,14 +27,23 @@ Runs every check but `long`, or only the steps named:
   python   the Python package: its wheel, its tests and the notebook (says NOT RUN without Python)
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)
   long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
-           nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)";
+           nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)
+  gpu      the engine for graphics processors, on the first adapter, software too; only when it is named, as
+           it builds burn (needs libvulkan and a driver, as Debian's mesa-vulkan-drivers; says NOT RUN
+           without)";
+
+/// The steps that run only when they are named.
+const RARE: [&str; 2] = ["long", "gpu"];
 
 /// What is built of the workspace, alike in every step: with other packages or features cargo would unify
 /// the features of dependencies otherwise, and build most of them again.
 const WHOLE: [&str; 3] = ["--workspace", "--features", "convnet/reference"];
 
-/// A step by name: the cargo commands it runs; `WHOLE` stands for [`WHOLE`].
-const STEPS: [(&str, &[&[&str]]); 9] = [
+/// The engine for graphics processors alone.
+const GPU: [&str; 2] = ["--package=convnet", "--features=wgpu,reference"];
+
+/// A step by name: the cargo commands it runs; `WHOLE` stands for [`WHOLE`], `GPU` for [`GPU`].
+const STEPS: [(&str, &[&[&str]]); 10] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "WHOLE", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "WHOLE", "--no-fail-fast"]]),
@@ -43,6 +52,14 @@ const STEPS: [(&str, &[&[&str]]); 9] = [
     ("page", &[]),
     // What is built here, `browser::passes` then runs.
     ("browser", &[&["build", "WHOLE", "--bins", "--examples", "--quiet"]]),
+    (
+        "gpu",
+        &[
+            &["clippy", "GPU", "--all-targets", "--quiet", "--", "-D", "warnings"],
+            &["test", "GPU", "--lib", "--test=parity", "--", "gpu::", "graphics_processor"],
+            &["test", "--package=xrdmatch-cli", "--features=gpu", "--test=cli", "--", "device::"],
+        ],
+    ),
     // The package is held against the command line; the rest is `python::passes`.
     ("python", &[&["build", "WHOLE", "--bins", "--examples", "--quiet"]]),
     ("deny", &[&["deny", "--log-level", "error", "check", "bans", "licenses", "sources"]]),
@@ -67,8 +84,11 @@ fn main() -> ExitCode {
     }
     let mut failed = Vec::new();
     for (name, commands) in STEPS {
-        let wanted =
-            if asked.is_empty() { name != "long" } else { asked.iter().any(|one| one == name) };
+        let wanted = if asked.is_empty() {
+            !RARE.contains(&name)
+        } else {
+            asked.iter().any(|one| one == name)
+        };
         if !wanted {
             continue;
         }
@@ -110,6 +130,7 @@ fn cargo(arguments: &[&str]) -> bool {
     for argument in arguments {
         match *argument {
             "WHOLE" => command.args(WHOLE),
+            "GPU" => command.args(GPU),
             _ => command.arg(argument),
         };
     }

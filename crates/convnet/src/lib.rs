@@ -1,13 +1,19 @@
 //! A one-dimensional convolutional classifier that learns.
 //!
 //! Reading order: an [`Architecture`] is a list of layers as data; a [`Network`] is what a trainer
-//! sees of an engine; [`CpuNetwork`] is the engine for processors. Weights travel as [`Tensors`]
+//! sees of an engine; [`CpuNetwork`] is the engine for processors, and [`open`] opens a network on a
+//! [`Device`], which may be another where the features `wgpu` or `cuda` are on. Weights travel as [`Tensors`]
 //! under PyTorch's names and in PyTorch's layouts, whatever an engine does inside.
 //!
 //! The crate knows nothing of what the signals mean.
 
 mod architecture;
+#[cfg(test)]
+mod behaviour;
 mod cpu;
+mod device;
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+mod gpu;
 mod initialize;
 mod kernels;
 mod matrix;
@@ -25,6 +31,7 @@ pub use cpu::measure::{
     Ceiling, LayerTime, MeasureError, ceiling, layer_bytes, layer_times, on_threads,
 };
 pub use cpu::single::{Convolution, ConvolutionPasses};
+pub use device::{Device, DeviceChoice, DeviceError, Found, OpenError, open};
 pub use initialize::Initialization;
 pub use kernels::conv::{Choice, Purpose};
 pub use kernels::isa::InstructionsError;

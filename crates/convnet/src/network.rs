@@ -54,9 +54,10 @@ pub trait Network: Send {
     /// The layers.
     fn architecture(&self) -> &Architecture;
 
-    /// Logits `(B, K)` with running statistics and without dropout. A row's logits are bitwise the same
-    /// whatever rows stand beside it, and however many; so are the answers of
-    /// [`embed`](Network::embed) and [`input_gradient`](Network::input_gradient).
+    /// Logits `(B, K)` with running statistics and without dropout. On the processor a row's logits are
+    /// bitwise the same whatever rows stand beside it, and however many; so are the answers of
+    /// [`embed`](Network::embed) and [`input_gradient`](Network::input_gradient). Elsewhere they are so
+    /// to rounding.
     fn infer(&mut self, signals: &Matrix, weights: Weights) -> Matrix;
 
     /// The activations that enter the last linear layer, `(B, features)`, as in

@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use convnet::{ArchitectureError, LoadError};
+use convnet::{ArchitectureError, DeviceError, LoadError};
 use xrdmatch::audit::AuditError;
 use xrdmatch::calibrate::CalibrateError;
 pub(crate) use xrdmatch::causes::chain;
 use xrdmatch::config::{ConfigError, LayerError};
 use xrdmatch::dataset::DatasetError;
+use xrdmatch::device::ChosenBefore;
 use xrdmatch::ensemble::EnsembleError;
 use xrdmatch::evaluate::EvaluateError;
 use xrdmatch::explain::ExplainError;
@@ -283,12 +284,40 @@ impl From<TrainError> for Failure {
             TrainError::Config(error) => error.into(),
             TrainError::Split(error) => error.into(),
             TrainError::Architecture(error) => error.into(),
+            TrainError::Device(error) => error.into(),
             TrainError::NoUnlabeled => Self::of(Kind::Usage, &error)
                 .hint("pass --unlabeled FILE, or train with `--algorithm supervised`"),
             TrainError::Diverged { .. } => Self::of(Kind::Model, &error)
                 .hint("lower the learning rate with `--set optimizer.learning_rate=1e-4`"),
             _ => Self::of(Kind::Model, &error),
         }
+    }
+}
+
+impl From<ChosenBefore> for Failure {
+    fn from(error: ChosenBefore) -> Self {
+        Self::of(Kind::Usage, &error)
+    }
+}
+
+impl From<DeviceError> for Failure {
+    fn from(error: DeviceError) -> Self {
+        let hint = match &error {
+            DeviceError::Unknown { .. } => return Self::of(Kind::Usage, &error),
+            DeviceError::NotBuilt { .. } => {
+                "build it with `--features gpu` (docs/gpu.md), or leave --device out"
+            }
+            DeviceError::None { .. } => {
+                "install the card's driver (docs/gpu.md), or leave --device out"
+            }
+            DeviceError::NoSuchIndex { .. } => "choose one of these by its number",
+            DeviceError::Software { .. } => {
+                "leave --device out: the processor's own engine is faster; tests name it by its number"
+            }
+            DeviceError::Precision { .. } => "leave --precision out, or train with `--device cpu`",
+            DeviceError::Refused { .. } => "leave --device out, or choose another device",
+        };
+        Self::of(Kind::Usage, &error).hint(hint)
     }
 }
 

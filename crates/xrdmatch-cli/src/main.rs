@@ -8,6 +8,7 @@ mod angles;
 mod batch;
 mod command;
 mod counter;
+mod device;
 mod experiments;
 mod failure;
 mod interrupt;

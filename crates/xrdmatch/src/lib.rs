@@ -5,6 +5,7 @@
 //! in ARCHITECTURE.md, kept true by `tests/layers.rs`).
 
 pub mod causes;
+pub mod device;
 pub mod disk;
 pub mod fetch;
 pub mod seed;

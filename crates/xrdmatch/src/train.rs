@@ -3,7 +3,7 @@
 mod event;
 mod state;
 
-use convnet::{CpuNetwork, Initialization, Mode, Network, Stream, Tensors, Weights};
+use convnet::{CpuNetwork, Initialization, Mode, Network, OpenError, Stream, Tensors, Weights};
 use diffraction::Grid;
 use serde::{Deserialize, Serialize};
 
@@ -11,6 +11,7 @@ use crate::augment::Views;
 use crate::batch::{Batches, Place, PoolSample, StepBatch, UnlabeledView};
 use crate::config::{Config, ConfigError};
 use crate::dataset::{Dataset, Prepared};
+use crate::device;
 use crate::encoder::{Encoder, EncoderError, Inputs};
 use crate::input::InputError;
 use crate::metrics::Evaluation;
@@ -73,6 +74,9 @@ pub enum TrainError {
     /// The network cannot be built for this input.
     #[error(transparent)]
     Architecture(#[from] convnet::ArchitectureError),
+    /// The device of this process is not there, or cannot do what the configuration asks for.
+    #[error(transparent)]
+    Device(#[from] convnet::DeviceError),
     /// The input makes no sense on this grid.
     #[error("in [input]: {0}")]
     Input(#[from] InputError),
@@ -105,6 +109,15 @@ pub enum TrainError {
     /// Predictions could not be formed.
     #[error(transparent)]
     Predictions(#[from] PredictionsError),
+}
+
+impl From<OpenError> for TrainError {
+    fn from(error: OpenError) -> Self {
+        match error {
+            OpenError::Architecture(error) => Self::Architecture(error),
+            OpenError::Device(error) => Self::Device(error),
+        }
+    }
 }
 
 /// An experiment under way: the network, the objective's state and the place in the sequence of steps.
@@ -175,7 +188,8 @@ impl<'a> Trainer<'a> {
             views,
             Place { seed, experiment },
         );
-        let network = CpuNetwork::with_precision(
+        let network = convnet::open(
+            device::chosen(),
             config.architecture()?,
             inputs.width(),
             config.network.initialization,
@@ -189,7 +203,7 @@ impl<'a> Trainer<'a> {
             batch: batches.empty(),
             batches,
             inputs,
-            network: Box::new(network),
+            network,
             progress: Progress::default(),
             config,
             data,
@@ -439,8 +453,9 @@ pub fn network_for_inference(
     weights: &Tensors,
 ) -> Result<Box<dyn Network>, TrainError> {
     let (architecture, precision) = (config.architecture()?, config.network.precision);
-    let start = Initialization::Xavier;
-    let mut network = CpuNetwork::with_precision(architecture, width, start, 0, precision)?;
+    // Drawn for nothing: the weights are at hand.
+    let start = Initialization::Zero;
+    let mut network = convnet::open(device::chosen(), architecture, width, start, 0, precision)?;
     network.load(weights)?;
-    Ok(Box::new(network))
+    Ok(network)
 }

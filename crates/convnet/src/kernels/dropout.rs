@@ -1,6 +1,11 @@
 //! Dropout masks as a function of (seed, layer, sample, element): nothing is carried or stored,
 //! the backward pass computes them again.
 
+/// The odd numbers of the hash's two rounds, those of "lowbias32".
+pub(crate) const FIRST_FACTOR: u32 = 0x7feb_352d;
+/// The second.
+pub(crate) const SECOND_FACTOR: u32 = 0x846c_a68b;
+
 /// The mask of one sample in one dropout layer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Mask {
@@ -24,17 +29,24 @@ impl Mask {
         }
     }
 
+    /// The key of the hash, and what comes of it: an element is zeroed when its hash is below the
+    /// threshold, else multiplied by the scale. For engines that hash elsewhere.
+    #[cfg(any(feature = "cuda", feature = "wgpu"))]
+    pub(crate) fn parts(&self) -> ([u32; 2], u32, f32) {
+        ([self.low, self.high], self.threshold, self.scale)
+    }
+
     /// What element `index` (position · channels + channel) is multiplied by.
     #[inline(always)]
     pub(crate) fn factor(&self, index: u32) -> f32 {
-        // Two rounds of multiply and xor-shift on 32 bits, the constants of "lowbias32"; the key
-        // enters before and between the rounds. Vector units have these operations.
+        // Two rounds of multiply and xor-shift on 32 bits; the key enters before and between the
+        // rounds. Vector units have these operations.
         let mut x = index ^ self.low;
         x ^= x >> 16;
-        x = x.wrapping_mul(0x7feb_352d);
+        x = x.wrapping_mul(FIRST_FACTOR);
         x ^= self.high;
         x ^= x >> 15;
-        x = x.wrapping_mul(0x846c_a68b);
+        x = x.wrapping_mul(SECOND_FACTOR);
         x ^= x >> 16;
         if x < self.threshold { 0.0 } else { self.scale }
     }

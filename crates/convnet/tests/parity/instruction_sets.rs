@@ -4,6 +4,8 @@
 use std::env;
 use std::process::Command;
 
+use crate::device::DEVICE;
+
 const INSTRUCTION_SET: &str = "XRDMATCH_ISA";
 const CASE: &str = "XRDMATCH_TEST_CASE";
 
@@ -30,22 +32,35 @@ pub(crate) fn run_on_each(test: &str, case: &str) {
             eprintln!("NOT RUN: {test} ({case}): this machine has no {instruction_set}");
             continue;
         }
-        let output = Command::new(env::current_exe().expect("the path of this test"))
-            .args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"])
-            .env(INSTRUCTION_SET, instruction_set)
-            .env(CASE, case)
-            .output()
-            .expect("this test as a process");
-        let out = String::from_utf8_lossy(&output.stdout);
-        let err = String::from_utf8_lossy(&output.stderr);
-        println!("== {test} ({case}) with {instruction_set}\n{out}");
-        // A misspelt name would run nothing and succeed.
-        assert!(out.contains("running 1 test"), "{test} is not a test of this binary");
-        if !output.status.success() {
-            failures.push(format!("with {instruction_set}:\n{err}"));
+        println!("== {test} ({case}) with {instruction_set}");
+        let variables = [(INSTRUCTION_SET, instruction_set), (DEVICE, "cpu")];
+        if let Err(failure) = run_as_process(test, case, &variables) {
+            failures.push(format!("with {instruction_set}:\n{failure}"));
         }
     }
     assert!(failures.is_empty(), "{test} ({case}) failed {}", failures.join("\nand "));
+}
+
+/// Runs the ignored test `test` of this binary on `case` in a process of its own with these variables.
+pub(crate) fn run_as_process(
+    test: &str,
+    case: &str,
+    variables: &[(&str, &str)],
+) -> Result<(), String> {
+    let output = Command::new(env::current_exe().expect("the path of this test"))
+        .args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"])
+        .envs(variables.iter().copied())
+        .env(CASE, case)
+        .output()
+        .expect("this test as a process");
+    let out = String::from_utf8_lossy(&output.stdout);
+    println!("{out}");
+    // A misspelt name would run nothing and succeed.
+    assert!(out.contains("running 1 test"), "{test} is not a test of this binary");
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 /// The case this process was started for; none when the test was not started by [`run_on_each`].

@@ -3,13 +3,12 @@
 //! `golden/make_layers.py`.
 
 use convnet::{
-    AdamW, Architecture, CpuNetwork, Initialization, Layer, Matrix, Mode, Network, Stream, Tensor,
-    Tensors, Weights,
+    AdamW, Architecture, Layer, Matrix, Mode, Network, Stream, Tensor, Tensors, Weights,
 };
 
 use crate::formula;
 use crate::golden::Golden;
-use crate::instruction_sets;
+use crate::{device, instruction_sets};
 
 /// What the estimate of an error from a count sketch may be off.
 const ESTIMATE: f64 = 1.2;
@@ -19,6 +18,12 @@ const BATCH: usize = 2;
 #[test]
 fn every_convolution_is_as_near_double_precision_as_pytorch_on_every_instruction_set() {
     instruction_sets::run_on_each("layers::is_as_near_double_precision_as_pytorch", "layers");
+}
+
+#[test]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn every_convolution_is_as_near_double_precision_as_pytorch_on_a_graphics_processor() {
+    device::run_elsewhere("layers::is_as_near_double_precision_as_pytorch", "layers");
 }
 
 #[test]
@@ -84,7 +89,7 @@ impl<'a> Convolution<'a> {
         if self.is_lifted() { 2 } else { 0 }
     }
 
-    fn network(&self) -> CpuNetwork {
+    fn network(&self) -> Box<dyn Network> {
         let &Self { inputs, outputs, kernel, stride, .. } = self;
         let conv =
             |channels, kernel, stride, padding| Layer::Conv { channels, kernel, stride, padding };
@@ -95,8 +100,7 @@ impl<'a> Convolution<'a> {
         features.push(conv(outputs, kernel, stride, 1));
         let architecture =
             Architecture { features, classifier: vec![Layer::Linear { outputs: 2 }] };
-        let mut network = CpuNetwork::new(architecture, self.length, Initialization::Xavier, 0)
-            .expect("a network around one convolution");
+        let mut network = device::network(architecture, self.length);
         let weights = self.weights(&network.weights(Weights::Current));
         network.load(&weights).expect("weights of this network");
         network

@@ -1,14 +1,13 @@
 //! Whole networks: a step and everything in it, and where steps lead.
 
 use convnet::{
-    AdamW, Architecture, CpuNetwork, Decay, Initialization, Matrix, Mode, Network, Stream, Tensor,
-    Tensors, Weights,
+    AdamW, Architecture, Decay, Matrix, Mode, Network, Stream, Tensor, Tensors, Weights,
 };
 
 use crate::formula;
 use crate::golden::Golden;
-use crate::instruction_sets;
 use crate::report::{AFTER_STEPS, GRADIENTS, LOGITS, RUNS, Report, SECOND_MOMENT, STATISTICS};
+use crate::{device, instruction_sets};
 
 #[test]
 fn paper_at_4501_points_agrees_with_pytorch_on_every_instruction_set() {
@@ -34,6 +33,18 @@ fn vgg11_is_bitwise_the_same_on_1_2_3_and_8_threads_on_every_instruction_set() {
         "networks::is_bitwise_the_same_on_1_2_3_and_8_threads",
         "vgg11_97",
     );
+}
+
+#[test]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn vgg11_at_97_points_agrees_with_pytorch_on_a_graphics_processor() {
+    device::run_elsewhere("networks::agrees_with_pytorch", "vgg11_97");
+}
+
+#[test]
+#[cfg(any(feature = "cuda", feature = "wgpu"))]
+fn paper_at_4501_points_agrees_with_pytorch_on_a_graphics_processor() {
+    device::run_elsewhere("networks::agrees_with_pytorch", "paper_4501");
 }
 
 #[test]
@@ -108,9 +119,8 @@ impl Case {
     }
 
     /// The network with the case's start values; they come with it.
-    fn network(&self, architecture: Architecture) -> (CpuNetwork, Tensors) {
-        let mut network = CpuNetwork::new(architecture, self.length, Initialization::Xavier, 0)
-            .expect("an architecture for this length");
+    fn network(&self, architecture: Architecture) -> (Box<dyn Network>, Tensors) {
+        let mut network = device::network(architecture, self.length);
         let start = formula::parameters(&self.label(""), &network.weights(Weights::Current));
         network.load(&start).expect("weights of this network");
         (network, start)
@@ -141,7 +151,7 @@ impl Case {
 
     /// Step `step`: a labelled pass, a weak one without a gradient, a strong one with fixed
     /// pseudo-labels and mask. Gives the logits of the three and both losses.
-    fn step(&self, network: &mut CpuNetwork, step: usize, optimizer: &AdamW) -> StepOutcome {
+    fn step(&self, network: &mut dyn Network, step: usize, optimizer: &AdamW) -> StepOutcome {
         let signals = ["labelled", "weak", "strong"].map(|stream| self.sticks(stream, step));
         let of = |what: &str| self.label(&format!("{what}/{step}"));
         let labels = formula::classes(&of("labels"), signals[0].rows());
@@ -177,7 +187,7 @@ impl Case {
         let gradient = network.input_gradient(&measured, 0, Weights::Current);
         report.compare("input gradient", &matrix(&gradient), GRADIENTS);
 
-        let outcome = self.step(&mut network, 0, &self.adamw(run));
+        let outcome = self.step(network.as_mut(), 0, &self.adamw(run));
         for (stream, logits) in ["labelled", "weak", "strong"].into_iter().zip(&outcome.logits) {
             report.compare(&format!("logits/{stream}"), &matrix(logits), LOGITS);
         }
@@ -192,7 +202,7 @@ impl Case {
             let scale = self.scale_of_bias("gradient", name, &start);
             report.compare_to_scale(&format!("gradient/{name}"), &gradient, GRADIENTS, scale);
         }
-        self.compare_run(run, &mut network, &start, report);
+        self.compare_run(run, network.as_mut(), &start, report);
 
         // The same statistics, the weights of before.
         let mut weights = network.weights(Weights::Current);
@@ -222,16 +232,16 @@ impl Case {
         let (mut network, start) = self.network(self.architecture.clone().without_dropout());
         let optimizer = self.adamw(run);
         for step in 0..self.golden.setting(&format!("{run}/steps")) {
-            self.step(&mut network, step, &optimizer);
+            self.step(network.as_mut(), step, &optimizer);
         }
-        self.compare_run(run, &mut network, &start, report);
+        self.compare_run(run, network.as_mut(), &start, report);
     }
 
     /// Weights, their average, moments, statistics and logits at the end of a run.
     fn compare_run(
         &self,
         run: &str,
-        network: &mut CpuNetwork,
+        network: &mut dyn Network,
         start: &Tensors,
         report: &mut Report<'_>,
     ) {
@@ -269,7 +279,7 @@ impl Case {
             all.insert(name, Tensor { shape, data: logits.as_slice().to_vec() });
         };
         for step in 0..2 {
-            let outcome = self.step(&mut network, step, &self.adamw(RUNS[0]));
+            let outcome = self.step(network.as_mut(), step, &self.adamw(RUNS[0]));
             for (stream, logits) in outcome.logits.iter().enumerate() {
                 keep(format!("step {step}, logits of stream {stream}"), logits);
             }

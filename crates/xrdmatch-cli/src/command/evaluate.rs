@@ -12,6 +12,7 @@ use xrdmatch::run::{CheckpointChoice, Run};
 use super::print_json;
 use super::protocol::ProtocolArguments;
 use super::train::{parse_grid, stated_grid};
+use crate::device::DeviceArgument;
 use crate::failure::Failure;
 use crate::text;
 
@@ -56,6 +57,9 @@ pub(crate) struct Evaluate {
     #[arg(long)]
     include_training: bool,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -97,6 +101,7 @@ struct Report {
 
 impl Evaluate {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(false)?;
         let Some(directory) = &self.run else { return self.protocol.of_table(self.json) };
         if self.protocol.wanted() {
             return self.protocol.of_run(directory, self.json);

@@ -13,6 +13,7 @@ use xrdmatch_report::candidates::Candidates;
 
 use super::print_json;
 use crate::counter::{Counter, Unit};
+use crate::device::DeviceArgument;
 use crate::experiments::Experiments;
 use crate::failure::Failure;
 use crate::interrupt::stop_on_signals;
@@ -73,6 +74,9 @@ pub(crate) struct Explain {
     #[arg(long, value_name = "FILE")]
     labeled: Option<PathBuf>,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Print JSON, with all peaks
     #[arg(long)]
     json: bool,
@@ -91,6 +95,7 @@ fn named(text: &str) -> Result<usize, String> {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(false)?;
         let planes = match &self.structure {
             Some(path) => planes_of(path, self.wavelength)?,
             None => Vec::new(),

@@ -13,6 +13,7 @@ use xrdmatch::run::{CheckpointChoice, Run};
 use super::only_experiment;
 use super::train::{parse_grid, stated_grid};
 use crate::counter::{Counter, Unit};
+use crate::device::DeviceArgument;
 use crate::failure::Failure;
 use crate::text;
 
@@ -67,6 +68,9 @@ pub(crate) struct Predict {
     #[arg(long, short, value_name = "FILE")]
     output: PathBuf,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Say nothing but errors
     #[arg(long, short)]
     quiet: bool,
@@ -74,6 +78,7 @@ pub(crate) struct Predict {
 
 impl Predict {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(self.quiet)?;
         let stated = self.grid.map(|grid| stated_grid(&self.data, grid)).transpose()?;
         let (mut model, origin) = self.model(stated)?;
         let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);

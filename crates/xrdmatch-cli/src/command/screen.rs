@@ -15,6 +15,7 @@ use xrdmatch::screen::{
 
 use super::{part_here, print_json};
 use crate::counter::{Counter, Unit};
+use crate::device::DeviceArgument;
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
@@ -100,6 +101,9 @@ pub(crate) struct Screen {
     #[arg(long, value_name = "FILE")]
     unlabeled: Option<PathBuf>,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Print the summary as JSON
     #[arg(long)]
     json: bool,
@@ -179,6 +183,7 @@ struct Screened<'a> {
 
 impl Screen {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(self.quiet)?;
         let shard = self.shard.map(part_here).transpose()?;
         if shard.is_some() && self.data.len() > 1 {
             return Err(Failure::usage("a shard is a part of one file").hint(

@@ -11,6 +11,7 @@ use xrdmatch_serve::{ServeError, Server, Settings};
 
 use super::print_json;
 use super::screen::parse_prior;
+use crate::device::DeviceArgument;
 use crate::failure::Failure;
 use crate::interrupt::stop_on_signals;
 
@@ -68,6 +69,9 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     unlabeled: Option<PathBuf>,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Print the address as JSON
     #[arg(long)]
     json: bool,
@@ -102,6 +106,7 @@ struct Listening {
 
 impl Serve {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(false)?;
         let mut settings = Settings::new(self.runs);
         (settings.host, settings.port, settings.names) = (self.host, self.port, self.allow_host);
         (settings.candidates, settings.patterns) = (self.candidates, self.patterns);

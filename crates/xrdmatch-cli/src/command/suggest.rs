@@ -9,6 +9,7 @@ use xrdmatch::suggest::{Simulation, SimulationSettings, Suggestion, simulate, su
 
 use super::print_json;
 use crate::counter::{Counter, Unit};
+use crate::device::DeviceArgument;
 use crate::experiments::Experiments;
 use crate::failure::Failure;
 use crate::interrupt::stop_on_signals;
@@ -55,6 +56,9 @@ pub(crate) struct Suggest {
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
+    #[command(flatten)]
+    device: DeviceArgument,
+
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -73,6 +77,7 @@ fn repetitions(text: &str) -> Result<usize, String> {
 
 impl Suggest {
     pub(crate) fn run(self) -> Result<(), Failure> {
+        self.device.choose(self.quiet)?;
         if self.simulate {
             return self.play();
         }

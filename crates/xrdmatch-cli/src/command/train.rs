@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, ValueEnum};
+use convnet::{Device, DeviceError, Precision};
 use diffraction::Grid;
 use xrdmatch::claim;
 use xrdmatch::config::Config;
@@ -22,6 +23,7 @@ use super::algorithms::names;
 use super::baseline::SplitName;
 use super::config::Settings;
 use super::{part_here, print_json};
+use crate::device::DeviceArgument;
 use crate::experiments::Experiments;
 use crate::failure::{Failure, chain};
 use crate::interrupt::stop_on_signals;
@@ -74,7 +76,7 @@ pub(crate) struct Train {
     #[arg(long)]
     no_baselines: bool,
 
-    /// Experiments side by side [default: chosen from cores and memory]
+    /// Experiments side by side [default: chosen from cores and memory; 1 with another --device]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     jobs: Option<u16>,
 
@@ -105,6 +107,9 @@ pub(crate) struct Train {
     /// What convolutions and linear layers multiply
     #[arg(long)]
     precision: Option<PrecisionName>,
+
+    #[command(flatten)]
+    device: DeviceArgument,
 
     /// Write event files for TensorBoard below this directory too
     #[arg(long, value_name = "DIR")]
@@ -207,8 +212,13 @@ impl Train {
     }
 
     pub(crate) fn run(self) -> Result<(), Failure> {
+        let device = self.device.choose(self.quiet)?;
         let part = self.shard.map(part_here).transpose()?.unwrap_or(Part::WHOLE);
         let (config, preset) = self.configuration()?;
+        let precision = config.network.precision;
+        if device != Device::Cpu && precision != Precision::F32 {
+            return Err(DeviceError::Precision { device, precision }.into());
+        }
         let directory = self.directory(&preset);
         let data = self.read_data(&config, &directory)?;
         let points = data.labeled.grid().points();
@@ -229,7 +239,7 @@ impl Train {
             return Ok(());
         }
         let experiments = plan::splits(&config, &data.labeled, splits.as_ref(), &mine)?;
-        let workers = self.workers(&config, data.labeled.grid(), experiments.len())?;
+        let workers = self.workers(&config, data.labeled.grid(), experiments.len(), device)?;
 
         let manifest =
             Manifest::new(config, &data.labeled, data.unlabeled.as_ref(), splits.as_ref());
@@ -421,17 +431,26 @@ impl Train {
         }
     }
 
-    fn workers(&self, config: &Config, grid: Grid, experiments: usize) -> Result<Workers, Failure> {
+    fn workers(
+        &self,
+        config: &Config,
+        grid: Grid,
+        experiments: usize,
+        device: Device,
+    ) -> Result<Workers, Failure> {
         let (cores, memory) = (machine::cores(), machine::available_memory());
         let each = predicted_bytes(config, grid)?;
         let mut workers = match self.jobs {
             Some(jobs) => Workers::of(usize::from(jobs).min(experiments), cores),
-            None => Workers::choose(experiments, cores, memory, each),
+            None if device == Device::Cpu => Workers::choose(experiments, cores, memory, each),
+            // How much fits on another device, nobody says.
+            None => Workers::of(1, cores),
         };
         if let Some(threads) = self.threads {
             workers.threads = usize::from(threads);
         }
-        let needed = (each * workers.jobs) as u64;
+        // Elsewhere the activations are not in this memory.
+        let needed = if device == Device::Cpu { (each * workers.jobs) as u64 } else { 0 };
         if let Some(memory) = memory.filter(|memory| needed > *memory) {
             return Err(Failure::data(format!(
                 "{} side by side need about {} of memory, but {} are available",

@@ -8,6 +8,7 @@ mod classes;
 mod cluster;
 mod compare;
 mod data;
+mod device;
 mod evaluate;
 mod explain;
 mod export;

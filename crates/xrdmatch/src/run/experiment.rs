@@ -12,6 +12,7 @@ use super::log::log_entry;
 use super::record::{ExperimentResult, OptimisticResult, Record};
 use super::{Run, RunError, json};
 use crate::claim::{self, Attempt, Claim, Holder, Place, Sightings};
+use crate::device;
 use crate::disk::{temporary_beside, write_atomically};
 use crate::metrics::Evaluation;
 use crate::split::Split;
@@ -125,7 +126,7 @@ fn make(
     drop(found);
     let step = trainer.progress().step;
     if resumed {
-        keeper.events.record(&Record::Resumed { time: now(), step })?;
+        keeper.events.record(&Record::Resumed { time: now(), step, device: device() })?;
     }
     observe(Told::Begins { step, passed_over });
 
@@ -160,7 +161,7 @@ fn make(
     predictions.write_csv(&mut text).map_err(RunError::io("write", &path))?;
     keeper.confirm()?;
     write_atomically(&path, &text).map_err(RunError::io("write", &path))?;
-    keeper.events.record(&Record::Finished { time: now(), step })?;
+    keeper.events.record(&Record::Finished { time: now(), step, device: device() })?;
     json::write_json(&directory.join("result.json"), &result)?;
     Ok(Outcome::Finished(result))
 }
@@ -261,6 +262,10 @@ fn evaluate(trainer: &mut Trainer<'_>, rows: &[usize]) -> Result<Option<Evaluati
     }
     let predictions = trainer.predict(rows)?;
     Ok(Some(Evaluation::of(&predictions).map_err(RunError::from)?))
+}
+
+fn device() -> String {
+    device::chosen().to_string()
 }
 
 fn now() -> String {

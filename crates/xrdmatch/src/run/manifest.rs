@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{RunError, json};
 use crate::config::Config;
 use crate::dataset::Dataset;
+use crate::device;
 use crate::disk::write_if_absent;
 use crate::split::SplitFile;
 
@@ -23,6 +24,10 @@ pub struct Manifest {
     pub program: String,
     /// When the run was begun.
     pub created: String,
+    /// The device of the process that began the run; others may continue it on other devices, which
+    /// the events of each experiment record.
+    #[serde(default = "device::processor")]
+    pub device: String,
     /// All settings.
     pub config: Config,
     /// The labelled file.
@@ -70,6 +75,7 @@ impl Manifest {
             format: FORMAT,
             program: env!("CARGO_PKG_VERSION").to_owned(),
             created: jiff::Timestamp::now().to_string(),
+            device: device::chosen().to_string(),
             config,
             labeled: Source::of(labeled),
             unlabeled: unlabeled.map(Source::of),
@@ -99,7 +105,7 @@ impl Manifest {
 
     /// Refuses a manifest that asks for something else than what the run was begun with.
     ///
-    /// Paths, program versions and times may differ; settings and contents of files may not.
+    /// Paths, program versions, devices and times may differ; settings and contents of files may not.
     pub(super) fn check_same(&self, asked: &Self, directory: &Path) -> Result<(), RunError> {
         let mut differences = Vec::new();
         let config =

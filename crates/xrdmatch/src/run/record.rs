@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::dataset::Dataset;
+use crate::device;
 use crate::metrics::Evaluation;
 use crate::split::{Role, Split};
 use crate::train::{Best, EpochSummary};
@@ -55,6 +56,9 @@ pub enum Record {
         time: String,
         /// Steps taken before.
         step: u64,
+        /// The device it goes on with.
+        #[serde(default = "device::processor")]
+        device: String,
     },
     /// An epoch is complete.
     Epoch {
@@ -76,6 +80,9 @@ pub enum Record {
         time: String,
         /// Steps taken.
         step: u64,
+        /// The device of the last steps.
+        #[serde(default = "device::processor")]
+        device: String,
     },
 }
 
