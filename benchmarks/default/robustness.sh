@@ -20,8 +20,8 @@ level() { # SETTING VALUE … on top of the usual scan
   rm -rf "$work/scans"
   python3 "$here/scans.py" "$lbs" "$splits" "$work/scans" --counts 5000 "$@" > /dev/null
   "$x" import "$work/scans" -o "$work/scan.csv" --quiet --background 1.5 ${IMPORT:-}
-  python3 "$here/labelled.py" "$lbs" "$work/scan.csv" "$work/$name.csv"
-  score "$name${IMPORT:+_sticks}" "$work/$name.csv"
+  python3 "$here/labelled.py" "$lbs" "$work/scan.csv" "$work/$name.labelled.csv"
+  score "$name${IMPORT:+_sticks}" "$work/$name.labelled.csv"
 }
 # The sticks themselves, the same rows.
 python3 - "$lbs" "$splits" "$work/plain.csv" <<'P'
