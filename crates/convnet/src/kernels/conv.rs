@@ -98,12 +98,13 @@ pub enum Purpose {
 }
 
 impl Purpose {
-    /// Samples for which an algorithm is chosen: in training more change nothing; the one to infer
-    /// waits for the weights to be read.
+    /// Samples for which an algorithm is chosen. In training more change nothing. The one algorithm of
+    /// inference serves one sample, which waits for the weights to be read, and a thousand, which do
+    /// not: for a few, neither pays much.
     fn batch(self) -> usize {
         match self {
             Self::Training => 64,
-            Self::Inference => 1,
+            Self::Inference => 4,
         }
     }
 }
