@@ -43,8 +43,9 @@ pub(crate) struct Explain {
     candidates: Option<PathBuf>,
 
     /// How many of them
-    #[arg(long, default_value_t = 20, value_name = "N", requires = "candidates")]
-    top: usize,
+    #[arg(long, default_value_t = 20, value_name = "N", requires = "candidates",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    top: u32,
 
     /// Write JSON to a file, a line for each pattern, as `xrdmatch report --explanations` reads it
     #[arg(long, short, value_name = "FILE", conflicts_with = "json")]
@@ -77,7 +78,7 @@ pub(crate) struct Explain {
     #[command(flatten)]
     device: DeviceArgument,
 
-    /// Print JSON, with all peaks
+    /// Print JSON, with all peaks; of several patterns a line each
     #[arg(long)]
     json: bool,
 
@@ -95,7 +96,7 @@ fn named(text: &str) -> Result<usize, String> {
 
 impl Explain {
     pub(crate) fn run(self) -> Result<(), Failure> {
-        self.device.choose(false)?;
+        self.device.choose(self.quiet)?;
         let planes = match &self.structure {
             Some(path) => planes_of(path, self.wavelength)?,
             None => Vec::new(),
@@ -125,15 +126,21 @@ impl Explain {
                 return Err(Failure::interrupted("interrupted"));
             }
             let found = explain(&mut members, data, *row, &settings, &planes)?;
-            if self.output.is_some() {
-                serde_json::to_writer(&mut lines, &found)
-                    .map_err(|error| Failure::data(format!("write JSON: {error}")))?;
-                lines.push(b'\n');
-                continue;
-            }
-            if self.json {
-                print_json(&found)?;
-                continue;
+            let line = || {
+                serde_json::to_string(&found).map_err(|e| Failure::data(format!("write JSON: {e}")))
+            };
+            match (&self.output, self.json) {
+                (Some(_), _) => {
+                    lines.extend_from_slice(line()?.as_bytes());
+                    lines.push(b'\n');
+                    continue;
+                }
+                (None, true) if names.len() > 1 => {
+                    println!("{}", line()?);
+                    continue;
+                }
+                (None, true) => return print_json(&found),
+                (None, false) => {}
             }
             if number > 0 {
                 println!();
@@ -157,7 +164,7 @@ impl Explain {
     /// The names of the patterns.
     fn asked(&self) -> Result<Vec<String>, Failure> {
         let Some(path) = &self.candidates else { return Ok(self.sample.clone()) };
-        let candidates = Candidates::read(path, self.top)?;
+        let candidates = Candidates::read(path, self.top as usize)?;
         if candidates.rows.is_empty() {
             return Err(Failure::data(format!("{} has no candidates", path.display())));
         }

@@ -95,6 +95,9 @@ fn the_first_candidates_are_explained_for_the_report() {
         let alone = fixture.ok(&["explain", "r", "--sample", name, "--json"]);
         assert_eq!(json(&stdout(&alone)), *found, "as if asked for alone");
     }
+    let printed = stdout(&fixture.ok(&[&explain[..], &["--json"]].concat()));
+    assert_eq!(printed, text, "with --json the same lines");
+    fixture.fails(2, &["explain", "r", "--candidates", "ranked.csv", "--top", "0"]);
     let report = ["report", "r", "--no-baselines", "--replicates", "60", "--candidates"];
     let more = ["ranked.csv", "--explanations", "explained.jsonl", "--json"];
     let view = json(&stdout(&fixture.ok(&[&report[..], &more].concat())));
