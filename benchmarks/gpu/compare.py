@@ -10,78 +10,43 @@ one card.
 """
 
 import argparse
-import datetime
+import functools
 import os
 import pathlib
-import platform
-import shutil
 import statistics
-import subprocess
 import sys
 import time
 
 HERE = pathlib.Path(__file__).resolve().parent
-TORCH = ("default", "bf16", "compiled")
+sys.path.insert(0, str(HERE.parent / "peers"))
+from worker import Worker, append, machine, ours, output, torch  # noqa: E402
+
+TORCH = ("f32", "bf16", "compiled")
 #: Steps before the first that counts: kernels are compiled and memory is taken in them.
 WARM_UP = 3
 
 
-class Worker:
-    """A process that obeys commands."""
-
-    def __init__(self, options: argparse.Namespace, name: str):
-        engine, variant = name.split()
-        length = str(options.length)
-        if engine == "ours":
-            command = [str(options.ours), options.architecture, "f32", str(os.cpu_count()), variant, length]
-        else:
-            script = str(HERE / "torch_worker.py")
-            command = [sys.executable, "-W", "ignore", script, options.architecture, variant, options.torch_on, length]
-        self.name = name
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-
-    def is_ready(self) -> bool:
-        """Whether it started; says why not."""
-        if self.process.stdout.readline().strip() == "ready":
-            return True
-        reason = self.process.stderr.read().strip().splitlines()
-        print(f"{self.name}: left out: {reason[-1] if reason else 'it ended'}", file=sys.stderr)
-        return False
-
-    def start(self, command: str) -> None:
-        print(command, file=self.process.stdin, flush=True)
-
-    def answer(self) -> float:
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended: {self.process.stderr.read().strip()}")
-        return float(line)
-
-    def do(self, command: str) -> float:
-        self.start(command)
-        return self.answer()
-
-    def card_memory(self) -> float | None:
-        """Bytes of the card that this process holds, as its driver counts them."""
-        if not shutil.which("nvidia-smi"):
-            return None
-        query = ["nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits"]
-        found = subprocess.run(query, capture_output=True, text=True, check=False).stdout
-        for line in found.splitlines():
-            pid, used = line.split(",")
-            if int(pid) == self.process.pid and used.strip().isdigit():
-                return int(used) * 2**20
-        return None
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+def card_memory(worker: Worker) -> float | None:
+    """Bytes of the card that a process holds, as its driver counts them."""
+    query = ("nvidia-smi", "--query-compute-apps=pid,used_memory", "--format=csv,noheader,nounits")
+    for line in output(*query).splitlines():
+        pid, used = line.split(",")
+        if int(pid) == worker.process.pid and used.strip().isdigit():
+            return int(used) * 2**20
+    return None
 
 
 def started(options: argparse.Namespace, names: list[str]) -> list[Worker]:
-    return [worker for worker in [Worker(options, name) for name in names] if worker.is_ready()]
+    """`ours DEVICE` or `torch VARIANT`, those that start."""
+
+    def command(name: str) -> list[str]:
+        engine, variant = name.split()
+        threads, length = os.cpu_count(), options.length
+        if engine == "ours":
+            return ours(options.ours, options.architecture, "f32", threads, variant, length)
+        return torch(options.architecture, variant, threads, options.torch_on, length)
+
+    return [worker for worker in [Worker(name, command(name)) for name in names] if worker.is_ready()]
 
 
 def steps(options: argparse.Namespace) -> list[str]:
@@ -107,7 +72,7 @@ def steps(options: argparse.Namespace) -> list[str]:
                     seams[worker.name].append(lost / took)
     infer: dict[str, list[float]] = {}
     for worker in workers:
-        memory[worker.name] = worker.card_memory()
+        memory[worker.name] = card_memory(worker)
         for batch in (96, 1):
             worker.do(f"infer {batch}")
             values = [worker.do(f"infer {batch}") for _ in range(options.rounds)]
@@ -159,27 +124,6 @@ def side_by_side(options: argparse.Namespace) -> list[str]:
     return [*lines, ""]
 
 
-def machine(options: argparse.Namespace) -> list[str]:
-    """Where and of what the figures are."""
-
-    def output(*command: str) -> str:
-        try:
-            return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-        except FileNotFoundError:
-            return ""
-
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
-    card = output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
-    version = output(sys.executable, "-c", "import torch; print(torch.__version__)") or "absent"
-    commit = output("git", "-C", str(HERE), "describe", "--always", "--dirty")
-    return [
-        f"- card: {card or 'no NVIDIA card'}; processor: {cpu}, {os.cpu_count()} cores, {platform.system()}",
-        f"- ours at {commit}; PyTorch {version}",
-        f"- command: `benchmarks/gpu/run.sh {' '.join(options.arguments)}`".rstrip(),
-        "",
-    ]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", required=True, type=pathlib.Path)
@@ -190,17 +134,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=20)
     parser.add_argument("--jobs", type=int, default=4, help="most experiments side by side; 0 for none")
     options = parser.parse_args()
-    options.arguments = sys.argv[3:]
     options.ours_on = options.ours_on or ["wgpu", "cuda"]
-    results = HERE / "results" / f"{datetime.date.today()}.md"
-    results.parent.mkdir(exist_ok=True)
-    with results.open("a") as file:
-        print(f"## {datetime.datetime.now():%Y-%m-%d %H:%M}\n", *machine(options), sep="\n", file=file)
-        for section in (steps, side_by_side):
-            lines = section(options)
-            print(*lines, sep="\n", flush=True)
-            print(*lines, sep="\n", file=file, flush=True)
-    print(f"appended to {results}", file=sys.stderr)
+    card = output("nvidia-smi", "--query-gpu=name,driver_version,memory.total", "--format=csv,noheader")
+    head = machine("benchmarks/gpu/run.sh", sys.argv[3:], f"card: {card or 'none of NVIDIA'}")
+    append(HERE, head, [functools.partial(section, options) for section in (steps, side_by_side)])
 
 
 if __name__ == "__main__":

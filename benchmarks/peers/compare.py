@@ -7,14 +7,14 @@ slow minute of the machine slows all of them.
 """
 
 import argparse
-import datetime
+import functools
 import os
 import pathlib
-import platform
 import statistics
-import subprocess
 import sys
 import time
+
+from worker import Worker, append, machine, ours, torch
 
 HERE = pathlib.Path(__file__).resolve().parent
 TORCH = ("torch f32", "torch f32-channels-last", "torch bf16-channels-last")
@@ -24,49 +24,23 @@ PAUSE = 0.05
 ROW = 20
 
 
-class Worker:
-    """A process that obeys commands; `ours PRECISION` or `torch VARIANT`."""
+def program(options: argparse.Namespace, name: str, architecture: str, threads: int) -> Worker:
+    """`ours PRECISION` or `torch VARIANT`."""
+    engine, variant = name.split()
+    arguments = (architecture, variant, threads)
+    return Worker(name, ours(options.ours, *arguments) if engine == "ours" else torch(*arguments))
 
-    def __init__(self, options: argparse.Namespace, name: str, architecture: str, threads: int):
-        engine, variant = name.split()
-        program = [options.ours] if engine == "ours" else [sys.executable, "-W", "ignore", HERE / "torch_worker.py"]
-        command = [*map(str, program), architecture, variant, str(threads)]
-        self.name = name
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
 
-    def is_ready(self) -> bool:
-        """Whether it started; says why not."""
-        if self.process.stdout.readline().strip() == "ready":
-            return True
-        print(f"{self.name}: left out: {self.process.stderr.read().strip()}", file=sys.stderr)
-        return False
-
-    def start(self, command: str) -> None:
-        print(command, file=self.process.stdin, flush=True)
-
-    def answer(self) -> float:
-        line = self.process.stdout.readline()
-        if not line:
-            raise RuntimeError(f"{self.name} ended: {self.process.stderr.read().strip()}")
-        return float(line)
-
-    def do(self, command: str) -> float:
-        time.sleep(PAUSE)
-        self.start(command)
-        return self.answer()
-
-    def close(self) -> None:
-        self.process.stdin.close()
-        self.process.wait()
+def do(worker: Worker, command: str) -> float:
+    time.sleep(PAUSE)
+    return worker.do(command)
 
 
 class Team:
     """Workers for the length of a `with`."""
 
     def __init__(self, options: argparse.Namespace, architecture: str, names: list[str], threads: int):
-        self.workers = [Worker(options, name, architecture, threads) for name in names]
+        self.workers = [program(options, name, architecture, threads) for name in names]
 
     def __enter__(self) -> list[Worker]:
         return [worker for worker in self.workers if worker.is_ready()]
@@ -85,8 +59,8 @@ def take_turns(workers: list[Worker], command: str, rounds: int, twice: bool = T
     for round_ in range(rounds if twice else rounds + 1):
         for worker in workers:
             if twice:
-                worker.do(command)
-            answer = worker.do(command)
+                do(worker, command)
+            answer = do(worker, command)
             if twice or round_:
                 found[worker.name].append(answer)
     return found
@@ -139,8 +113,8 @@ def memory(options: argparse.Namespace) -> list[str]:
         with Team(options, "paper", [name], options.threads) as workers:
             for worker in workers:
                 for _ in range(3):
-                    worker.do("train")
-                found[name] = [worker.do("peak")]
+                    do(worker, "train")
+                found[name] = [do(worker, "peak")]
     return table("`paper`: peak memory of a training process", found, "MB", 1e-6)
 
 
@@ -151,7 +125,7 @@ def side_by_side(options: argparse.Namespace) -> list[str]:
         with Team(options, "paper", [name], 2) as (both_cores,), Team(options, "paper", [name] * 2, 1) as pair:
             found = {"one after the other on two threads": [], "side by side on one thread each": []}
             for round_ in range((options.rounds or 5) + 1):
-                after = both_cores.do("train") + both_cores.do("train")
+                after = do(both_cores, "train") + do(both_cores, "train")
                 time.sleep(PAUSE)
                 start = time.perf_counter()
                 for worker in pair:
@@ -178,24 +152,6 @@ SECTIONS = {
 }
 
 
-def machine(options: argparse.Namespace) -> list[str]:
-    """Where and of what the figures are."""
-
-    def output(*command: str) -> str:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
-
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
-    pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    version = output(sys.executable, "-c", "import torch; print(torch.__version__)")
-    commit = output("git", "-C", str(HERE), "describe", "--always", "--dirty")
-    return [
-        f"- machine: {cpu}, {os.cpu_count()} cores, {pages / 2**30:.0f} GiB, {platform.system()}",
-        f"- ours at {commit} (XRDMATCH_ISA {os.environ.get('XRDMATCH_ISA', 'not set')}); PyTorch {version}",
-        f"- command: `benchmarks/peers/run.sh {' '.join(options.arguments)}`".rstrip(),
-        "",
-    ]
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ours", required=True, type=pathlib.Path)
@@ -203,16 +159,10 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, help="instead of each section's own number")
     parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="SECTION")
     options = parser.parse_args()
-    options.arguments = sys.argv[3:]
-    results = HERE / "results" / f"{datetime.date.today()}.md"
-    results.parent.mkdir(exist_ok=True)
-    with results.open("a") as file:
-        print(f"## {datetime.datetime.now():%Y-%m-%d %H:%M}\n", *machine(options), sep="\n", file=file)
-        for section in options.sections or SECTIONS:
-            lines = SECTIONS[section](options)
-            print(*lines, sep="\n", flush=True)
-            print(*lines, sep="\n", file=file, flush=True)
-    print(f"appended to {results}", file=sys.stderr)
+    isa = f"XRDMATCH_ISA {os.environ.get('XRDMATCH_ISA', 'not set')}"
+    head = machine("benchmarks/peers/run.sh", sys.argv[3:], isa)
+    sections = options.sections or SECTIONS
+    append(HERE, head, [functools.partial(SECTIONS[section], options) for section in sections])
 
 
 if __name__ == "__main__":
