@@ -40,7 +40,7 @@ const RARE: [&str; 2] = ["long", "gpu"];
 const WHOLE: [&str; 3] = ["--workspace", "--features", "convnet/reference"];
 
 /// The engine for graphics processors alone.
-const GPU: [&str; 2] = ["--package=convnet", "--features=wgpu,reference"];
+const GPU: [&str; 3] = ["--profile=gpu", "--package=convnet", "--features=wgpu,reference"];
 
 /// A step by name: the cargo commands it runs; `WHOLE` stands for [`WHOLE`], `GPU` for [`GPU`].
 const STEPS: [(&str, &[&[&str]]); 10] = [
@@ -57,7 +57,15 @@ const STEPS: [(&str, &[&[&str]]); 10] = [
         &[
             &["clippy", "GPU", "--all-targets", "--quiet", "--", "-D", "warnings"],
             &["test", "GPU", "--lib", "--test=parity", "--", "gpu::", "graphics_processor"],
-            &["test", "--package=xrdmatch-cli", "--features=gpu", "--test=cli", "--", "device::"],
+            &[
+                "test",
+                "--profile=gpu",
+                "--package=xrdmatch-cli",
+                "--features=gpu",
+                "--test=cli",
+                "--",
+                "device::",
+            ],
         ],
     ),
     // The package is held against the command line; the rest is `python::passes`.

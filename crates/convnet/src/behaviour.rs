@@ -452,3 +452,34 @@ pub(crate) fn weights_that_do_not_fit_are_all_named_and_change_nothing(engine: &
     assert_eq!(network.weights(Weights::Current), good);
     good.get("feature.0.weight").expect("still there");
 }
+
+/// Trains a network of 101 points and two classes for 60 steps on 24 patterns, whose classes have their
+/// strongest stick in different halves; the first and the last loss, mean cross entropy.
+pub(crate) fn losses_of_training(network: &mut dyn Network) -> (f64, f64) {
+    let (length, rows) = (101, 24);
+    let mut batch = signals(rows, length, 5);
+    for row in 0..rows {
+        batch.row_mut(row).iter_mut().for_each(|x| *x = x.abs() * 0.2);
+        batch.row_mut(row)[20 + row + 40 * (row % 2)] = 3.0;
+    }
+    let settings = AdamW { learning_rate: 3e-3, ..AdamW::default() };
+    let mut losses = Vec::new();
+    for step in 0..60 {
+        let mode = Mode::Train { dropout_seed: step };
+        let stream = Stream { signals: &batch, mode, gradient: true };
+        network.learn(&[stream], &settings, &mut |logits| {
+            let (mut loss, mut gradient) = (0.0, Matrix::zeros(rows, 2));
+            for row in 0..rows {
+                let logits = logits[0].row(row);
+                let wrong = logits[1 - row % 2] - logits[row % 2];
+                loss += f64::from(wrong.exp().ln_1p()) / rows as f64;
+                let pull = 1.0 / (1.0 + (-wrong).exp()) / rows as f32;
+                gradient.row_mut(row)[row % 2] = -pull;
+                gradient.row_mut(row)[1 - row % 2] = pull;
+            }
+            losses.push(loss);
+            vec![Some(gradient)]
+        });
+    }
+    (losses[0], losses[losses.len() - 1])
+}

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 
 use burn_tensor::{Device, Tensor, TensorData};
 
+use crate::network::{assert_gradients, assert_streams};
 use crate::{
     AdamW, Architecture, ArchitectureError, CpuNetwork, Initialization, LoadError, Matrix, Mode,
     Network, Stream, Tensors, Weights,
@@ -50,7 +51,7 @@ pub struct GpuNetwork {
     moments: Moments,
 }
 
-/// Takes a stream's moved statistics over.
+/// What the forward pass of a stream leaves.
 struct Forward {
     logits: Tensor<2>,
     tape: Option<Tape>,
@@ -203,26 +204,12 @@ impl Network for GpuNetwork {
         optimizer: &AdamW,
         loss_gradient: &mut dyn FnMut(&[Matrix]) -> Vec<Option<Matrix>>,
     ) {
-        if optimizer.average.is_none() {
-            self.average = None;
-        } else if self.average.is_none() {
-            self.average = Some(self.current.clone());
-        }
-        for stream in streams {
-            assert_eq!(stream.signals.cols(), self.input_length, "points of the signals");
-            let trains = matches!(stream.mode, Mode::Train { .. });
-            assert!(trains || !stream.gradient, "a stream learns in training mode only");
-        }
+        optimizer.keep_average(&mut self.average, &self.current);
+        assert_streams(streams, self.input_length);
         let passes: Vec<_> = streams.iter().map(|stream| self.forward(stream)).collect();
         let logits = read_all(streams, &passes, self.classes());
         let gradients = loss_gradient(&logits);
-        assert_eq!(gradients.len(), streams.len(), "one answer per stream");
-        for (i, (gradient, stream)) in gradients.iter().zip(streams).enumerate() {
-            let Some(gradient) = gradient else { continue };
-            let shape = |matrix: &Matrix| (matrix.rows(), matrix.cols());
-            assert_eq!(shape(gradient), shape(&logits[i]), "shape of a gradient");
-            assert!(stream.gradient, "a gradient for stream {i}, which wants none");
-        }
+        assert_gradients(streams, &logits, &gradients);
         let learns = gradients.iter().any(Option::is_some);
         let mut sums = Arrays::new();
         for ((pass, gradient), stream) in passes.into_iter().zip(gradients).zip(streams) {

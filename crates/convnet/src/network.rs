@@ -109,3 +109,34 @@ pub trait Network: Send {
         optimizer: &Tensors,
     ) -> Result<(), LoadError>;
 }
+
+/// What [`Network::learn`] asks of its streams.
+///
+/// # Panics
+/// When a stream's signals are not of the input length, or it wants a gradient outside [`Mode::Train`].
+pub(crate) fn assert_streams(streams: &[Stream<'_>], input_length: usize) {
+    for stream in streams {
+        assert_eq!(stream.signals.cols(), input_length, "points of the signals");
+        let trains = matches!(stream.mode, Mode::Train { .. });
+        assert!(trains || !stream.gradient, "a stream learns in training mode only");
+    }
+}
+
+/// What [`Network::learn`] asks of the gradients that it is given.
+///
+/// # Panics
+/// When they are more or fewer than the streams, have another shape than the logits, or there is one for
+/// a stream that wants none.
+pub(crate) fn assert_gradients(
+    streams: &[Stream<'_>],
+    logits: &[Matrix],
+    gradients: &[Option<Matrix>],
+) {
+    assert_eq!(gradients.len(), streams.len(), "one answer per stream");
+    for (i, (gradient, stream)) in gradients.iter().zip(streams).enumerate() {
+        let Some(gradient) = gradient else { continue };
+        let shape = |matrix: &Matrix| (matrix.rows(), matrix.cols());
+        assert_eq!(shape(gradient), shape(&logits[i]), "shape of a gradient");
+        assert!(stream.gradient, "a gradient for stream {i}, which wants none");
+    }
+}

@@ -22,6 +22,16 @@ pub enum Decay {
     WeightsOnly,
 }
 
+impl Decay {
+    /// Whether the parameter of this name decays.
+    pub(crate) fn takes(self, name: &str) -> bool {
+        match self {
+            Self::All => true,
+            Self::WeightsOnly => name.ends_with(".weight"),
+        }
+    }
+}
+
 /// The settings of one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -77,6 +87,17 @@ pub(crate) struct StepFactors {
 }
 
 impl AdamW {
+    /// The moving average that a step begins with: kept from before, begun from the current values, or
+    /// none where none is wanted.
+    pub(crate) fn keep_average<V: Clone>(&self, average: &mut Option<V>, current: &V) {
+        match self.average {
+            None => *average = None,
+            Some(_) => {
+                average.get_or_insert_with(|| current.clone());
+            }
+        }
+    }
+
     /// The factors of step `t`, counted from 1.
     pub(crate) fn factors(&self, t: u64) -> StepFactors {
         let (beta1, beta2) = (decimal(self.beta1), decimal(self.beta2));

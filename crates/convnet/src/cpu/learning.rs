@@ -7,8 +7,9 @@ use super::forward::{Behaviour, Context, Pass, Running, forward};
 use crate::kernels::adamw;
 use crate::kernels::conv::Purpose;
 use crate::kernels::memory::{Buffer, clear};
+use crate::network::{assert_gradients, assert_streams};
 use crate::optimizer::decimal;
-use crate::{AdamW, Decay, Matrix, Mode, Network, Stream, Weights};
+use crate::{AdamW, Matrix, Mode, Network, Stream, Weights};
 
 /// AdamW's memory.
 pub(super) struct Optimizer {
@@ -26,29 +27,15 @@ impl CpuNetwork {
         optimizer: &AdamW,
         loss_gradient: &mut dyn FnMut(&[Matrix]) -> Vec<Option<Matrix>>,
     ) {
-        if optimizer.average.is_none() {
-            self.average = None;
-        } else if self.average.is_none() {
-            self.average = Some(self.current.clone());
-        }
-        for stream in streams {
-            assert_eq!(stream.signals.cols(), self.input_length, "points of the signals");
-            let trains = matches!(stream.mode, Mode::Train { .. });
-            assert!(trains || !stream.gradient, "a stream learns in training mode only");
-        }
+        optimizer.keep_average(&mut self.average, &self.current);
+        assert_streams(streams, self.input_length);
         let learning = streams.iter().filter(|stream| stream.gradient).count();
         if self.workspaces.len() < learning {
             self.workspaces.resize_with(learning, Workspace::new);
         }
         let logits = self.forward_streams(streams);
         let gradients = loss_gradient(&logits);
-        assert_eq!(gradients.len(), streams.len(), "one answer per stream");
-        for (i, (gradient, stream)) in gradients.iter().zip(streams).enumerate() {
-            let Some(gradient) = gradient else { continue };
-            let shape = |matrix: &Matrix| (matrix.rows(), matrix.cols());
-            assert_eq!(shape(gradient), shape(&logits[i]), "shape of a gradient");
-            assert!(stream.gradient, "a gradient for stream {i}, which wants none");
-        }
+        assert_gradients(streams, &logits, &gradients);
         if self.backward(streams, &gradients) {
             self.step(optimizer);
             self.prepared.of = None;
@@ -187,14 +174,10 @@ impl CpuNetwork {
         let factors = settings.factors(*steps);
         for slot in &self.plan.parameters.trainable {
             let range = slot.range.clone();
-            let decays = match settings.decay {
-                Decay::All => true,
-                Decay::WeightsOnly => slot.is_weight(),
-            };
             adamw::step(
                 self.isa,
                 factors,
-                decays,
+                settings.decay.takes(&slot.name),
                 &mut self.current.weights[range.clone()],
                 (&mut first[range.clone()], &mut second[range.clone()]),
                 &gradients[range],
@@ -204,7 +187,7 @@ impl CpuNetwork {
 
     /// Moves the average towards the weights.
     fn move_average(&mut self, memory: f32) {
-        let average = self.average.get_or_insert_with(|| self.current.clone());
+        let Some(average) = &mut self.average else { return };
         let memory = decimal(memory);
         adamw::average(self.isa, memory, &mut average.weights, &self.current.weights);
         adamw::average(self.isa, memory, &mut average.statistics, &self.current.statistics);

@@ -83,11 +83,6 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    /// Whether [`Decay::WeightsOnly`](crate::Decay::WeightsOnly) decays it.
-    pub(super) fn is_weight(&self) -> bool {
-        self.name.ends_with(".weight")
-    }
-
     /// Values without padding.
     fn count(&self) -> usize {
         self.shape.iter().product()

@@ -6,8 +6,8 @@ use crate::behaviour::{
 };
 use crate::initialize::uniform;
 use crate::{
-    AdamW, Architecture, Choice, Convolution, CpuNetwork, Initialization, Layer, Matrix, Mode,
-    Network, Precision, Stream, Tensors, Weights,
+    Architecture, Choice, Convolution, CpuNetwork, Initialization, Layer, Matrix, Mode, Network,
+    Precision, Stream, Tensors, Weights,
 };
 
 /// What single precision loses on the way through a small network, relative L2.
@@ -192,36 +192,7 @@ fn rounded_operands_change_logits_and_gradients_by_little_more_than_their_roundi
 
 #[test]
 fn training_with_rounded_operands_learns() {
-    let (length, rows) = (101, 24);
-    // Class 1 has a stick in the second half.
-    let mut batch = signals(rows, length, 5);
-    for row in 0..rows {
-        batch.row_mut(row).iter_mut().for_each(|x| *x = x.abs() * 0.2);
-        batch.row_mut(row)[20 + row + 40 * (row % 2)] = 3.0;
-    }
-    let loss = |logits: &Matrix, row: usize| {
-        let wrong = logits.row(row)[1 - row % 2] - logits.row(row)[row % 2];
-        f64::from(wrong.exp().ln_1p())
-    };
-    let mut network = rounded(&cases()[0].0, length, 3);
-    let settings = AdamW { learning_rate: 3e-3, ..AdamW::default() };
-    let mut losses = Vec::new();
-    for step in 0..60 {
-        let mode = Mode::Train { dropout_seed: step };
-        let stream = Stream { signals: &batch, mode, gradient: true };
-        network.learn(&[stream], &settings, &mut |logits| {
-            let logits = &logits[0];
-            losses.push((0..rows).map(|row| loss(logits, row)).sum::<f64>() / rows as f64);
-            let mut gradient = Matrix::zeros(rows, 2);
-            for row in 0..rows {
-                let wrong = logits.row(row)[1 - row % 2] - logits.row(row)[row % 2];
-                let pull = 1.0 / (1.0 + (-wrong).exp()) / rows as f32;
-                gradient.row_mut(row)[row % 2] = -pull;
-                gradient.row_mut(row)[1 - row % 2] = pull;
-            }
-            vec![Some(gradient)]
-        });
-    }
-    let (first, last) = (losses[0], losses[losses.len() - 1]);
+    let mut network = rounded(&cases()[0].0, 101, 3);
+    let (first, last) = behaviour::losses_of_training(&mut network);
     assert!(last < 0.3 * first, "loss {first:.3} before, {last:.3} after");
 }

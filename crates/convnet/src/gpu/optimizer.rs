@@ -3,8 +3,8 @@
 use burn_tensor::Tensor;
 
 use super::layers::Arrays;
+use crate::AdamW;
 use crate::optimizer::{StepFactors, decimal};
-use crate::{AdamW, Decay};
 
 /// AdamW's memory.
 pub(super) struct Moments {
@@ -29,11 +29,7 @@ pub(super) fn step(
             unreachable!("no moments of `{name}`")
         };
         let gradient = gradients.remove(name).unwrap_or_else(|| weight.zeros_like());
-        let decays = match settings.decay {
-            Decay::All => true,
-            Decay::WeightsOnly => name.ends_with(".weight"),
-        };
-        let shrink = if decays { f.shrink } else { 1.0 };
+        let shrink = if settings.decay.takes(name) { f.shrink } else { 1.0 };
         let m = first.clone();
         let m = m.clone() + (gradient.clone() - m).mul_scalar(f.first_rate);
         let squares = gradient.clone().mul_scalar(f.second_rate) * gradient;

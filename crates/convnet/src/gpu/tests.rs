@@ -7,9 +7,9 @@ use std::sync::OnceLock;
 
 use super::device::{adapter_for_tests, open};
 use super::dropout;
-use crate::behaviour::{Engine, cases, run, signals};
+use crate::behaviour::{self, Engine, cases, run, signals};
 use crate::kernels::dropout::Mask;
-use crate::{AdamW, Device, Initialization, Matrix, Mode, Network, Precision, Stream, Weights};
+use crate::{Device, Initialization, Matrix, Network, Precision, Weights};
 
 /// What single precision loses on the way through a small network, relative L2.
 const LOGITS: f64 = 1e-5;
@@ -153,33 +153,7 @@ fn a_sample_says_the_same_beside_others() {
 #[test]
 fn training_learns() {
     let Some(engine) = engine() else { return };
-    let (length, rows) = (101, 24);
-    // Class 1 has a stick in the second half.
-    let mut batch = signals(rows, length, 5);
-    for row in 0..rows {
-        batch.row_mut(row).iter_mut().for_each(|x| *x = x.abs() * 0.2);
-        batch.row_mut(row)[20 + row + 40 * (row % 2)] = 3.0;
-    }
-    let mut network = engine.network(&cases()[1].0, length, 3);
-    let settings = AdamW { learning_rate: 3e-3, ..AdamW::default() };
-    let mut losses = Vec::new();
-    for step in 0..60 {
-        let mode = Mode::Train { dropout_seed: step };
-        let stream = Stream { signals: &batch, mode, gradient: true };
-        network.learn(&[stream], &settings, &mut |logits| {
-            let (mut loss, mut gradient) = (0.0, Matrix::zeros(rows, 2));
-            for row in 0..rows {
-                let logits = logits[0].row(row);
-                let wrong = logits[1 - row % 2] - logits[row % 2];
-                loss += f64::from(wrong.exp().ln_1p()) / rows as f64;
-                let pull = 1.0 / (1.0 + (-wrong).exp()) / rows as f32;
-                gradient.row_mut(row)[row % 2] = -pull;
-                gradient.row_mut(row)[1 - row % 2] = pull;
-            }
-            losses.push(loss);
-            vec![Some(gradient)]
-        });
-    }
-    let (first, last) = (losses[0], losses[losses.len() - 1]);
+    let mut network = engine.network(&cases()[1].0, 101, 3);
+    let (first, last) = behaviour::losses_of_training(network.as_mut());
     assert!(last < 0.5 * first, "loss {first:.3} before, {last:.3} after");
 }

@@ -42,7 +42,8 @@ impl Present {
 }
 
 /// `U` columns of two vectors' width, side by side: a core reads several streams of memory faster than
-/// one. The sums are those of [`product`](super::product::product), bitwise, as a zero changes none.
+/// one. The sums are those of [`product`](super::product::product), bitwise, as a zero times a finite number
+/// changes none; of weights that are not finite some are not seen.
 ///
 /// # Safety
 /// The machine has the instructions of `V`; `left` is the row of `present`; each of `right` has as many
