@@ -8,10 +8,6 @@ use crate::{
     Stream, Tensor, Tensors, Weights,
 };
 
-/// A gradient smaller than this share of the network's largest is what remains of larger terms
-/// that cancel (a bias before batch norm: all of them), and is judged as if it had this size.
-const CANCELLED: f64 = 1e-3;
-
 /// An engine, and how near it comes to the reference.
 pub(crate) struct Engine {
     /// Opens a network.
@@ -20,6 +16,9 @@ pub(crate) struct Engine {
     pub(crate) logits: f64,
     /// The same for gradients, whose sums are longer.
     pub(crate) gradients: f64,
+    /// A gradient smaller than this share of the network's largest is what remains of larger terms
+    /// that cancel (a bias before batch norm: all of them), and is judged as if it had this size.
+    pub(crate) cancelled: f64,
 }
 
 /// The suite as tests of one engine, an `Option<&Engine>`; none where there is no device.
@@ -93,7 +92,7 @@ impl Engine {
         let largest = expected.values().map(|values| size(values)).fold(0.0, f64::max);
         for (name, expected) in expected {
             let error = distance(&found[name].data, expected);
-            let allowed = self.gradients * size(expected).max(CANCELLED * largest);
+            let allowed = self.gradients * size(expected).max(self.cancelled * largest);
             assert!(error < allowed, "{case} {name}: {error:.1e}, allowed {allowed:.1e}");
         }
     }

@@ -31,6 +31,7 @@ static CPU: Engine = Engine {
     },
     logits: LOGITS,
     gradients: GRADIENTS,
+    cancelled: 1e-3,
 };
 
 crate::behaviour::behavioural_suite! { Some(&CPU) }
