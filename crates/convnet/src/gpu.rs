@@ -37,7 +37,7 @@ const SECOND: &str = "exp_avg_sq.";
 const STEP: &str = "step";
 
 /// A network on a graphics processor.
-pub struct GpuNetwork {
+pub(crate) struct GpuNetwork {
     architecture: Architecture,
     input_length: usize,
     device: Device,

@@ -5,6 +5,11 @@ use convnet::{Architecture, Device, DeviceChoice, Initialization, Network, Preci
 /// The device of a process; the processor where it is not set.
 pub(crate) const DEVICE: &str = "XRDMATCH_TEST_DEVICE";
 
+/// Whether this process judges the processor's engine.
+pub(crate) fn is_processor() -> bool {
+    std::env::var_os(DEVICE).is_none()
+}
+
 /// A network on the device of this process, its weights still to be loaded.
 pub(crate) fn network(architecture: Architecture, length: usize) -> Box<dyn Network> {
     let device = match std::env::var(DEVICE) {

@@ -12,6 +12,9 @@ use crate::{device, instruction_sets};
 
 /// What the estimate of an error from a count sketch may be off.
 const ESTIMATE: f64 = 1.2;
+/// What a graphics processor, which adds in the order of its tiles, may be off in times of PyTorch's
+/// error on a processor (3.1 times at most, measured on lavapipe).
+const OTHER_ORDER: f64 = 4.0;
 /// Samples.
 const BATCH: usize = 2;
 
@@ -34,6 +37,7 @@ fn is_as_near_double_precision_as_pytorch() {
     let layers = golden.groups();
     // Eight in `paper`, nine more shapes in the others together.
     assert_eq!(layers.len(), 17, "{layers:?}");
+    let allowed = if device::is_processor() { ESTIMATE } else { OTHER_ORDER };
     let mut misses = 0;
     for layer in layers {
         for (product, values) in Convolution::parse(layer).products() {
@@ -43,7 +47,7 @@ fn is_as_near_double_precision_as_pytorch() {
                 formula::kept_distance(values.len(), &formula::kept(&record, &values), exact);
             let error = distance / formula::kept_norm(values.len(), exact);
             let peers = golden.get(&format!("float32 error/{record}"));
-            let limit = ESTIMATE * peers[0].max(peers[1]);
+            let limit = allowed * peers[0].max(peers[1]);
             // Written so that an error of NaN is a miss.
             let holds = error <= limit;
             misses += usize::from(!holds);
