@@ -26,18 +26,18 @@ impl Convolution {
     }
 
     /// Weight · columns, `(B, D, M)`.
-    pub(super) fn forward(self, x: Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
-        let pieces = self.pieces(&x);
+    pub(super) fn forward(self, x: &Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
+        let pieces = self.pieces(x);
         let weight = weight.unsqueeze::<3>();
         let one = |x| weight.clone().matmul(self.columns(x));
         Tensor::cat(pieces.into_iter().map(one).collect(), 0)
     }
 
     /// The gradient of the weight, `(D, C·K)`, from that of the output, `(B, D, M)`.
-    pub(super) fn weight_gradient(self, x: Tensor<3>, dy: Tensor<3>) -> Tensor<2> {
+    pub(super) fn weight_gradient(self, x: &Tensor<3>, dy: &Tensor<3>) -> Tensor<2> {
         let mut from = 0;
         let mut sum: Option<Tensor<3>> = None;
-        for x in self.pieces(&x) {
+        for x in self.pieces(x) {
             let batch = x.dims()[0];
             let dy = dy.clone().narrow(0, from, batch);
             from += batch;
@@ -77,7 +77,7 @@ impl Convolution {
         };
         // Output gradients before the first input point and after the last one meet padding only.
         let full = Self { kernel: self.kernel, stride: 1, padding: self.kernel - 1 };
-        let all = full.forward(spread, weight);
+        let all = full.forward(&spread, weight);
         let reached = all.dims()[2];
         let missing = (self.padding + length).saturating_sub(reached);
         let all = if missing == 0 { all } else { all.pad([(0, missing)], PadMode::Constant(0.0)) };

@@ -50,7 +50,7 @@ enum Saved {
     /// A linear layer: its flattened input, and its shape before.
     Flat(Tensor<2>, [usize; 3]),
     /// Batch norm: the input with mean 0 and deviation 1, and 1/deviation `(1, C, 1)`.
-    Normal(Tensor<3>, Tensor<3>),
+    Normal(Box<[Tensor<3>; 2]>),
     /// ReLU: its output.
     Output(Tensor<3>),
     /// Max-pool: which of its window was the largest, and points before.
@@ -140,7 +140,7 @@ impl Layers {
                     let convolution = Convolution { kernel, stride, padding };
                     let [_, inputs, length] = x.dims();
                     keep("bias", &|| per_channel(dy.clone()));
-                    keep("weight", &|| flat(convolution.weight_gradient(x.clone(), dy.clone())));
+                    keep("weight", &|| flat(convolution.weight_gradient(&x, &dy)));
                     if ends {
                         break;
                     }
@@ -154,7 +154,8 @@ impl Layers {
                     keep("weight", &|| flat(dy.clone().transpose().matmul(x.clone())));
                     dy.matmul(weight).reshape(shape)
                 }
-                (Saved::Normal(normal, inverse), _) => {
+                (Saved::Normal(saved), _) => {
+                    let [normal, inverse] = *saved;
                     let [batch, channels, length] = normal.dims();
                     let (dbeta, dgamma) = (sums(dy.clone()), sums(dy.clone() * normal.clone()));
                     keep("bias", &|| dbeta.clone().reshape([channels]));
@@ -171,7 +172,7 @@ impl Layers {
                 }
                 (Saved::Output(y), _) => dy.mask_fill(y.lower_equal_scalar(0.0), 0.0),
                 (Saved::Largest(which, length), &Layer::MaxPool { size }) => {
-                    unpool(dy, &which, size, length)
+                    unpool(&dy, &which, size, length)
                 }
                 (Saved::Mask(mask), _) => match mask {
                     Some(mask) => dy * mask,
@@ -197,7 +198,7 @@ fn forward(
     match *layer {
         Layer::Conv { channels: outputs, kernel, stride, padding } => {
             let taps = weight("weight").reshape([outputs, channels * kernel]);
-            let y = Convolution { kernel, stride, padding }.forward(x.clone(), taps);
+            let y = Convolution { kernel, stride, padding }.forward(&x, taps);
             (y + weight("bias").reshape([1, outputs, 1]), Saved::Input(x))
         }
         Layer::Linear { outputs } => {
@@ -232,7 +233,7 @@ fn forward(
             };
             let inverse = variance.add_scalar(BATCH_NORM_EPSILON).sqrt().recip();
             let normal = centred * inverse.clone();
-            (normal.clone() * gamma + beta, Saved::Normal(normal, inverse))
+            (normal.clone() * gamma + beta, Saved::Normal(Box::new([normal, inverse])))
         }
         Layer::Relu => {
             let y = x.clamp_min(0.0);
@@ -287,7 +288,7 @@ fn pool(x: Tensor<3>, size: usize) -> (Tensor<3>, Tensor<3, Int>) {
 }
 
 /// The gradient before a max-pool: that of its output, at the largest of each window.
-fn unpool(dy: Tensor<3>, which: &Tensor<3, Int>, size: usize, length: usize) -> Tensor<3> {
+fn unpool(dy: &Tensor<3>, which: &Tensor<3, Int>, size: usize, length: usize) -> Tensor<3> {
     let [batch, channels, windows] = dy.dims();
     let at = |place: usize| {
         let other = which.clone().not_equal_scalar(place as u32);
