@@ -12,7 +12,7 @@
 //!    the pattern with the stronger band. Patterns that are strong nowhere are looked at among
 //!    themselves. On simulated Li compounds 8 % of the pairs are left.
 //! 2. **Two bounds.** The same inequality over 64 wide bands, and before it over the 16 strongest of
-//!    them with the rest in one; the candidates of a band lie side by side in memory.
+//!    them with the rest in one, for a tile of candidates at a time: nearly all pairs end here.
 //! 3. **The cosine itself.**
 //!
 //! Memory grows linearly with the number of patterns (about 500 bytes for each); time grows with its
@@ -39,8 +39,8 @@ const NARROW_WIDTH: usize = 24;
 const LISTED: f32 = 0.1;
 /// Patterns that seek side by side.
 const BLOCK: usize = 32;
-/// Candidates that a block looks at before it goes on: their bounds fit the first-level cache.
-const TILE: usize = 64;
+/// Candidates that are looked at together: their bounds fit the registers.
+const TILE: usize = 32;
 /// Added to every bound: forgives single precision, and the cut-off of the Gaussians.
 const SLACK: f32 = 1e-3;
 /// The most twins that are kept of one pattern; the rest are counted.
@@ -135,13 +135,19 @@ struct Task {
     seekers: Vec<usize>,
 }
 
-/// Candidates side by side, those strongest in the band first.
+/// Candidates, those strongest in the band first.
 struct Candidates {
-    rows: Vec<usize>,
+    rows: Vec<u32>,
     strengths: Vec<f32>,
-    bounds: Vec<[f32; BANDS]>,
-    others: Vec<f32>,
+    tiles: Vec<Tile>,
 }
+
+/// What the short bound needs of [`TILE`] candidates, band after band: those that are missing in the
+/// last tile are strong nowhere.
+type Tile = [[f32; TILE]; SHORT];
+
+/// Parts of the short bound: the strongest bands, and the length of all others.
+const SHORT: usize = STRONGEST + 1;
 
 #[derive(Default)]
 struct Found {
@@ -176,13 +182,12 @@ impl<'a> Search<'a> {
         // In parts, so that the lists of bands do not lie in memory twice.
         for (part, chunk) in patterns.chunks(16_384).enumerate() {
             let rows: Vec<_> = chunk.par_iter().map(row).collect();
-            for (number, (bound, length, head, listed)) in (part * 16_384..).zip(rows) {
+            for (row, (bound, length, head, listed)) in (part * 16_384..).zip(rows) {
                 bounds.push(bound);
                 lengths.push(length);
                 heads.push(head);
-                let number = u32::try_from(number).expect("patterns are counted in 32 bits");
                 for (band, strength) in listed {
-                    lists[usize::from(band)].push((strength, number));
+                    lists[usize::from(band)].push((strength, number(row)));
                 }
             }
         }
@@ -218,19 +223,26 @@ impl<'a> Search<'a> {
 
     /// Whoever may be a twin of any of a task's seekers.
     fn candidates(&self, task: &Task) -> Candidates {
-        let (rows, strengths): (Vec<usize>, Vec<f32>) = match task.band {
+        let (rows, strengths): (Vec<u32>, Vec<f32>) = match task.band {
             Some(band) => {
                 let least = task.seekers.iter().map(|row| self.heads[*row].least);
                 let least = least.fold(f32::INFINITY, f32::min);
                 let list = &self.lists[band];
                 let end = list.partition_point(|(strength, _)| *strength >= least);
-                list[..end].iter().map(|(strength, row)| (*row as usize, *strength)).unzip()
+                list[..end].iter().map(|(strength, row)| (*row, *strength)).unzip()
             }
-            None => task.seekers.iter().map(|row| (*row, f32::INFINITY)).unzip(),
+            None => task.seekers.iter().map(|row| (number(*row), f32::INFINITY)).unzip(),
         };
-        let bounds: Vec<[f32; BANDS]> = rows.iter().map(|row| self.bounds[*row]).collect();
-        let others = bounds.iter().map(others).collect();
-        Candidates { rows, strengths, bounds, others }
+        let tile = |rows: &[u32]| {
+            let mut tile: Tile = [[0.0; TILE]; SHORT];
+            for (place, row) in rows.iter().enumerate() {
+                let short = short(&self.bounds[*row as usize]);
+                tile.iter_mut().zip(short).for_each(|(band, strength)| band[place] = strength);
+            }
+            tile
+        };
+        let tiles = rows.par_chunks(TILE).map(tile).collect();
+        Candidates { rows, strengths, tiles }
     }
 
     /// Whether a pair is sought from `a`: the order of strength, then of rows.
@@ -246,21 +258,24 @@ impl<'a> Search<'a> {
             .iter()
             .map(|a| candidates.strengths.partition_point(|s| *s >= self.heads[*a].least))
             .collect();
-        let own: Vec<([f32; BANDS], f32)> =
-            seekers.iter().map(|a| (self.bounds[*a], others(&self.bounds[*a]))).collect();
+        let own: Vec<[f32; SHORT]> = seekers.iter().map(|a| short(&self.bounds[*a])).collect();
         let last = ends.iter().copied().max().unwrap_or(0);
-        for tile in (0..last).step_by(TILE) {
+        for (tile, first) in candidates.tiles.iter().zip((0..last).step_by(TILE)) {
             for (seeker, (a, end)) in seekers.iter().zip(&ends).enumerate() {
-                let (x, x_others) = &own[seeker];
-                for at in tile..(tile + TILE).min(*end) {
-                    let y = &candidates.bounds[at];
-                    let short =
-                        dot(&x[..STRONGEST], &y[..STRONGEST]) + x_others * candidates.others[at];
-                    if short + SLACK < self.threshold {
+                if first >= *end {
+                    continue;
+                }
+                let bounds = products(&own[seeker], tile);
+                if bounds.iter().all(|bound| bound + SLACK < self.threshold) {
+                    continue;
+                }
+                for (bound, at) in bounds.into_iter().zip(first..*end) {
+                    if bound + SLACK < self.threshold {
                         continue;
                     }
-                    let b = candidates.rows[at];
-                    if !self.seeks(*a, b) || dot(x, y) + SLACK < self.threshold {
+                    let b = candidates.rows[at] as usize;
+                    let long = || dot(&self.bounds[*a], &self.bounds[b]);
+                    if !self.seeks(*a, b) || long() + SLACK < self.threshold {
                         continue;
                     }
                     let product = self.overlap.of(self.patterns[*a], self.patterns[b]);
@@ -295,9 +310,27 @@ fn keep_nearest(a: usize, twins: &mut Vec<(usize, f32)>, links: &mut Vec<(usize,
     }
 }
 
-/// Length of all but the strongest bands.
-fn others(bands: &[f32; BANDS]) -> f32 {
-    dot(&bands[STRONGEST..], &bands[STRONGEST..]).sqrt()
+/// The strongest bands, and the length of all others.
+fn short(bands: &[f32; BANDS]) -> [f32; SHORT] {
+    let mut short = [0.0; SHORT];
+    let (strongest, others) = bands.split_at(STRONGEST);
+    short[..STRONGEST].copy_from_slice(strongest);
+    short[STRONGEST] = dot(others, others).sqrt();
+    short
+}
+
+/// The short bounds of a pattern with every candidate of a tile.
+fn products(x: &[f32; SHORT], tile: &Tile) -> [f32; TILE] {
+    let mut sums = [0.0; TILE];
+    for (x, y) in x.iter().zip(tile) {
+        sums.iter_mut().zip(y).for_each(|(sum, y)| *sum += x * y);
+    }
+    sums
+}
+
+/// A row as the lists count them.
+fn number(row: usize) -> u32 {
+    u32::try_from(row).expect("patterns are counted in 32 bits")
 }
 
 /// Puts the bands in which the patterns are strong before the others; the same for all patterns.
