@@ -17,7 +17,7 @@ const USAGE: &str = "\
 usage: cargo xtask test [STEP…]
        cargo xtask page          builds the local page anew (needs Node)
 
-Runs every check but `gpu` and `long`, or only the steps named:
+Runs every check but the last three, or only the steps named:
   format   cargo fmt --check
   lint     cargo clippy with warnings as errors
   test     the tests of all crates
@@ -28,12 +28,13 @@ Runs every check but `gpu` and `long`, or only the steps named:
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)
   long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
            nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)
-  gpu      the engine for graphics processors, on the first adapter, software too; only when it is named, as
-           it builds burn (needs libvulkan and a driver, as Debian's mesa-vulkan-drivers; says NOT RUN
-           without)";
+  gpu      the engine for graphics processors, on the first adapter, software too: 20 minutes on two cores
+           (needs libvulkan and a driver, as Debian's libvulkan1 and mesa-vulkan-drivers; says NOT RUN without)
+  gpu-all  the same with what takes a software adapter another 20 minutes: lints, every layer, the published
+           network at full length";
 
 /// The steps that run only when they are named.
-const RARE: [&str; 2] = ["long", "gpu"];
+const RARE: [&str; 3] = ["long", "gpu", "gpu-all"];
 
 /// What is built of the workspace, alike in every step: with other packages or features cargo would unify
 /// the features of dependencies otherwise, and build most of them again.
@@ -42,8 +43,19 @@ const WHOLE: [&str; 3] = ["--workspace", "--features", "convnet/reference"];
 /// The engine for graphics processors alone.
 const GPU: [&str; 3] = ["--profile=gpu", "--package=convnet", "--features=wgpu,reference"];
 
+/// The command line's tests of `--device`.
+const GPU_COMMANDS: [&str; 7] = [
+    "test",
+    "--profile=gpu",
+    "--package=xrdmatch-cli",
+    "--features=gpu",
+    "--test=cli",
+    "--",
+    "device::",
+];
+
 /// A step by name: the cargo commands it runs; `WHOLE` stands for [`WHOLE`], `GPU` for [`GPU`].
-const STEPS: [(&str, &[&[&str]]); 10] = [
+const STEPS: [(&str, &[&[&str]]); 11] = [
     ("format", &[&["fmt", "--all", "--check"]]),
     ("lint", &[&["clippy", "WHOLE", "--all-targets", "--quiet", "--", "-D", "warnings"]]),
     ("test", &[&["test", "WHOLE", "--no-fail-fast"]]),
@@ -55,17 +67,24 @@ const STEPS: [(&str, &[&[&str]]); 10] = [
     (
         "gpu",
         &[
-            &["clippy", "GPU", "--all-targets", "--quiet", "--", "-D", "warnings"],
-            &["test", "GPU", "--lib", "--test=parity", "--", "gpu::", "graphics_processor"],
             &[
                 "test",
-                "--profile=gpu",
-                "--package=xrdmatch-cli",
-                "--features=gpu",
-                "--test=cli",
+                "GPU",
+                "--lib",
+                "--test=parity",
                 "--",
-                "device::",
+                "gpu::",
+                "vgg11_at_97_points_agrees_with_pytorch_on_a",
             ],
+            &GPU_COMMANDS,
+        ],
+    ),
+    (
+        "gpu-all",
+        &[
+            &["clippy", "GPU", "--all-targets", "--quiet", "--", "-D", "warnings"],
+            &["test", "GPU", "--lib", "--test=parity", "--", "gpu::", "graphics_processor"],
+            &GPU_COMMANDS,
         ],
     ),
     // The package is held against the command line; the rest is `python::passes`.
