@@ -28,9 +28,9 @@ Runs every check but the last three, or only the steps named:
   deny     licences, advisories and sources of dependencies (installs cargo-deny when it is absent)
   long     what takes minutes, only when it is named: experiments on a real Slurm and HyperQueue with
            nodes killed (needs root on Linux, installs slurm-wlm; says NOT RUN without)
-  gpu      the engine for graphics processors, on the first adapter, software too: 20 minutes on two cores
+  gpu      the engine for graphics processors, on the first adapter, software too; builds burn
            (needs libvulkan and a driver, as Debian's libvulkan1 and mesa-vulkan-drivers; says NOT RUN without)
-  gpu-all  the same with what takes a software adapter another 20 minutes: lints, every layer, the published
+  gpu-all  the same with what takes a software adapter long: lints, every layer, the published
            network at full length";
 
 /// The steps that run only when they are named.

@@ -6,7 +6,7 @@ use convnet::{
 
 use crate::formula;
 use crate::golden::Golden;
-use crate::report::{AFTER_STEPS, LOGITS, RUNS, Report, SECOND_MOMENT, STATISTICS, gradients};
+use crate::report::{AFTER_STEPS, GRADIENTS, LOGITS, RUNS, Report, SECOND_MOMENT, STATISTICS};
 use crate::{device, instruction_sets};
 
 #[test]
@@ -185,7 +185,7 @@ impl Case {
         let label: String = self.golden.setting("measured");
         let measured = formula::measured(&label, 1, self.length);
         let gradient = network.input_gradient(&measured, 0, Weights::Current);
-        report.compare("input gradient", &matrix(&gradient), gradients());
+        report.compare("input gradient", &matrix(&gradient), GRADIENTS);
 
         let outcome = self.step(network.as_mut(), 0, &self.adamw(run));
         for (stream, logits) in ["labelled", "weak", "strong"].into_iter().zip(&outcome.logits) {
@@ -200,7 +200,7 @@ impl Case {
             // After the first step the first moment is (1 − β₁) g.
             let gradient: Vec<f64> = data.iter().map(|&x| f64::from(x) / 0.1).collect();
             let scale = self.scale_of_bias("gradient", name, &start);
-            report.compare_to_scale(&format!("gradient/{name}"), &gradient, gradients(), scale);
+            report.compare_to_scale(&format!("gradient/{name}"), &gradient, GRADIENTS, scale);
         }
         self.compare_run(run, network.as_mut(), &start, report);
 

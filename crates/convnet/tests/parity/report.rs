@@ -1,7 +1,7 @@
 //! The limits of the comparisons with PyTorch, and their outcome.
 
+use crate::formula;
 use crate::golden::Golden;
-use crate::{device, formula};
 
 /// Relative L2 error of logits and losses.
 pub(crate) const LOGITS: f64 = 1e-5;
@@ -9,12 +9,7 @@ pub(crate) const LOGITS: f64 = 1e-5;
 pub(crate) const STATISTICS: f64 = 1e-5;
 /// Relative L2 error of gradients; for the bias of a convolution under batch norm, whose true
 /// gradient is zero, relative to the gradient of the same layer's weights.
-const GRADIENTS: f64 = 1e-4;
-/// The same on a graphics processor, whose logits are a few times further off: the seeds keep a
-/// processor's roundings from every change of sign, not these, and one activation that changes its
-/// sign moves the gradients below it by 1e-4 to 1e-2 (`golden/README.md`; 2.9e-3 on lavapipe).
-/// `gpu::tests` hold the gradients of small networks, where no sign changes, to 1e-4.
-const CHANGED_SIGN: f64 = 1e-2;
+pub(crate) const GRADIENTS: f64 = 1e-4;
 /// Relative L2 error of AdamW's second moment after steps: it sums squares of gradients along
 /// slightly different ways; another β₂ would show as tens of percent.
 pub(crate) const SECOND_MOMENT: f64 = 3e-2;
@@ -37,11 +32,6 @@ const UNMOVED: f64 = 1e-6;
 /// biases under batch norm drives it apart, ours may be this many times as far from its double
 /// precision: roundings fall elsewhere.
 const PEER: f64 = 3.0;
-
-/// The limit of gradients for the engine of this process.
-pub(crate) fn gradients() -> f64 {
-    if device::is_processor() { GRADIENTS } else { CHANGED_SIGN }
-}
 
 /// The runs of steps of a golden file.
 pub(crate) const RUNS: [&str; 3] = ["published step", "ten steps", "ten steps, weights decay"];

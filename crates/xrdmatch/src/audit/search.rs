@@ -39,7 +39,7 @@ const NARROW_WIDTH: usize = 24;
 const LISTED: f32 = 0.1;
 /// Patterns that seek side by side.
 const BLOCK: usize = 32;
-/// Candidates that are looked at together: their bounds fit the registers.
+/// Candidates that are looked at together: the sums of their short bounds fit the registers.
 const TILE: usize = 32;
 /// Added to every bound: forgives single precision, and the cut-off of the Gaussians.
 const SLACK: f32 = 1e-3;
