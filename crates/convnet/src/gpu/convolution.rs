@@ -4,12 +4,32 @@
 //! point are laid out as columns `(B, C·K, M)`; then the output is weight · columns, the gradient of
 //! the weight is output gradient · columnsᵀ, summed over samples, and that of the input is another
 //! convolution. Columns are `K/stride` times as large as the input, so samples go in pieces.
+//!
+//! A device adds the terms of a product's sum one after the other, so long sums are taken in
+//! stretches, whose sums are added.
 
 use burn_tensor::Tensor;
 use burn_tensor::ops::PadMode;
 
 /// Values of columns at once: 64 MB, which any device binds.
 const COLUMNS: usize = 1 << 24;
+/// Terms of a sum in single precision, as on the processor.
+const STRETCH: usize = 256;
+
+/// `left · right`, `(N, K)` by `(K, M)`.
+pub(super) fn product(left: &Tensor<2>, right: &Tensor<2>) -> Tensor<2> {
+    let terms = left.dims()[1];
+    sum((0..terms).step_by(STRETCH).map(|from| {
+        let stretch = STRETCH.min(terms - from);
+        let left = left.clone().narrow(1, from, stretch);
+        left.matmul(right.clone().narrow(0, from, stretch))
+    }))
+}
+
+/// The sum of tensors, of which there is at least one.
+fn sum<const D: usize>(terms: impl Iterator<Item = Tensor<D>>) -> Tensor<D> {
+    terms.reduce(|sum, term| sum + term).unwrap_or_else(|| unreachable!("a sum of no terms"))
+}
 
 /// A convolution.
 #[derive(Clone, Copy, Debug)]
@@ -25,29 +45,35 @@ impl Convolution {
         (length + 2 * self.padding - self.kernel) / self.stride + 1
     }
 
+    /// Channels whose columns are one stretch of a sum.
+    fn group(self) -> usize {
+        (STRETCH / self.kernel).max(1)
+    }
+
     /// Weight · columns, `(B, D, M)`.
-    pub(super) fn forward(self, x: &Tensor<3>, weight: Tensor<2>) -> Tensor<3> {
-        let pieces = self.pieces(x);
-        let weight = weight.unsqueeze::<3>();
-        let one = |x| weight.clone().matmul(self.columns(x));
+    pub(super) fn forward(self, x: &Tensor<3>, weight: &Tensor<2>) -> Tensor<3> {
+        let channels = x.dims()[1];
+        let one = |x: Tensor<3>| {
+            sum((0..channels).step_by(self.group()).map(|from| {
+                let group = self.group().min(channels - from);
+                let taps = weight.clone().narrow(1, from * self.kernel, group * self.kernel);
+                taps.unsqueeze::<3>().matmul(self.columns(x.clone().narrow(1, from, group)))
+            }))
+        };
+        let pieces = self.pieces(x, self.group().min(channels));
         Tensor::cat(pieces.into_iter().map(one).collect(), 0)
     }
 
     /// The gradient of the weight, `(D, C·K)`, from that of the output, `(B, D, M)`.
     pub(super) fn weight_gradient(self, x: &Tensor<3>, dy: &Tensor<3>) -> Tensor<2> {
         let mut from = 0;
-        let mut sum: Option<Tensor<3>> = None;
-        for x in self.pieces(x) {
+        let products = self.pieces(x, x.dims()[1]).into_iter().map(|x| {
             let batch = x.dims()[0];
             let dy = dy.clone().narrow(0, from, batch);
             from += batch;
-            let product = dy.matmul(self.columns(x).transpose()).sum_dim(0);
-            sum = Some(match sum {
-                Some(sum) => sum + product,
-                None => product,
-            });
-        }
-        sum.map_or_else(|| unreachable!("a batch of no sample"), |sum| sum.squeeze_dim(0))
+            dy.matmul(self.columns(x).transpose()).sum_dim(0)
+        });
+        sum(products).squeeze_dim(0)
     }
 
     /// The gradient of the input of `length` points, `(B, C, L)`.
@@ -77,16 +103,16 @@ impl Convolution {
         };
         // Output gradients before the first input point and after the last one meet padding only.
         let full = Self { kernel: self.kernel, stride: 1, padding: self.kernel - 1 };
-        let all = full.forward(&spread, weight);
+        let all = full.forward(&spread, &weight);
         let reached = all.dims()[2];
         let missing = (self.padding + length).saturating_sub(reached);
         let all = if missing == 0 { all } else { all.pad([(0, missing)], PadMode::Constant(0.0)) };
         all.narrow(2, self.padding, length)
     }
 
-    /// The samples in pieces whose columns fit.
-    fn pieces(self, x: &Tensor<3>) -> Vec<Tensor<3>> {
-        let [batch, channels, length] = x.dims();
+    /// The samples in pieces of which the columns of so many channels fit.
+    fn pieces(self, x: &Tensor<3>, channels: usize) -> Vec<Tensor<3>> {
+        let [batch, _, length] = x.dims();
         let sample = channels * self.kernel * self.points(length);
         let piece = (COLUMNS / sample).clamp(1, batch.max(1));
         let starts = (0..batch).step_by(piece);

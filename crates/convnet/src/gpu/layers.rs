@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use burn_tensor::ops::PadMode;
 use burn_tensor::{Device, Int, Tensor};
 
-use super::convolution::Convolution;
+use super::convolution::{Convolution, product};
 use super::dropout;
 use crate::architecture::{BATCH_NORM_EPSILON, BATCH_NORM_MOMENTUM};
 use crate::{Architecture, Layer};
@@ -152,7 +152,7 @@ impl Layers {
                     let weight = weight().reshape([outputs, shape[1] * shape[2]]);
                     keep("bias", &|| dy.clone().sum_dim(0).squeeze_dim(0));
                     keep("weight", &|| flat(dy.clone().transpose().matmul(x.clone())));
-                    dy.matmul(weight).reshape(shape)
+                    product(&dy, &weight).reshape(shape)
                 }
                 (Saved::Normal(saved), _) => {
                     let [normal, inverse] = *saved;
@@ -198,13 +198,13 @@ fn forward(
     match *layer {
         Layer::Conv { channels: outputs, kernel, stride, padding } => {
             let taps = weight("weight").reshape([outputs, channels * kernel]);
-            let y = Convolution { kernel, stride, padding }.forward(&x, taps);
+            let y = Convolution { kernel, stride, padding }.forward(&x, &taps);
             (y + weight("bias").reshape([1, outputs, 1]), Saved::Input(x))
         }
         Layer::Linear { outputs } => {
             let flat = x.reshape([batch, channels * length]);
             let weights = weight("weight").reshape([outputs, channels * length]);
-            let y = flat.clone().matmul(weights.transpose()) + weight("bias").unsqueeze::<2>();
+            let y = product(&flat, &weights.transpose()) + weight("bias").unsqueeze::<2>();
             (y.reshape([batch, outputs, 1]), Saved::Flat(flat, [batch, channels, length]))
         }
         Layer::BatchNorm => {

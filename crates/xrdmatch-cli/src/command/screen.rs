@@ -208,9 +208,9 @@ impl Screen {
         }
         let stop = stop_on_signals("stopping; no file is written")?;
         let stopped = || Failure::interrupted("interrupted; nothing was written");
-        let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
         let (members, shards) = if self.merge.is_empty() {
             let mut screener = self.screener(members, &selection)?;
+            let mut counter = Counter::new(Unit::Of("patterns"), self.quiet);
             // Without a table to write, what lies between goes where temporary files go.
             let beside = std::env::temp_dir().join("screening");
             let output = self.output.as_deref().unwrap_or(&beside);
@@ -269,6 +269,9 @@ impl Screen {
     fn screener(&self, members: Members, selection: &Selection) -> Result<Screener, Failure> {
         let outliers = OutlierSettings { rate: self.ood_rate, ..OutlierSettings::default() };
         let outliers = (!self.no_outliers).then_some(outliers);
+        if outliers.is_some() {
+            self.say("learning from the unlabelled patterns what an outlier is");
+        }
         let settings = ScreenSettings { neighbours: self.neighbours, outliers };
         let asked_for = self.ood_rate.is_some() || self.abstain;
         match Screener::new(members, &settings, self.unlabeled.as_deref()) {
