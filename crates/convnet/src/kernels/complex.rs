@@ -1,12 +1,17 @@
 //! Products of complex matrices in registers, by three real ones each (Gauss).
 #![expect(unsafe_code, reason = "register tiles over plain pointers")]
 
-use super::product::{DIFFERENCE, FIRST, Left, PANEL, Pair, SECOND, SUM, sums};
+use super::product::{
+    Ahead, DIFFERENCE, FIRST, Left, PANEL, Packed, Pair, SECOND, SUM, narrow, sums,
+};
 use super::simd::Vector;
 
 /// Steps of `k` between two visits of a complex result: both parts of 64 rows of a panel fit the
 /// first-level cache, and sums so short stay as accurate as PyTorch's.
 const DEPTH: usize = 64;
+
+/// Register tiles of a strip from which on it pays to pack what the three products read.
+const PACKS: usize = 4;
 
 /// Real and imaginary part of the result, laid out as [`product::Out`](super::product::Out).
 #[derive(Clone, Copy)]
@@ -32,12 +37,14 @@ pub(crate) unsafe fn product<V: Vector, const WEIGHTS: bool>(
     out: Out,
     add: bool,
 ) {
+    let mut packed = [const { Packed::<V, DEPTH>::uninit() }; 3];
+    let packs = narrow::<V>() && m >= PACKS * V::ROWS;
     for panel in 0..panels {
         for from in (0..k).step_by(DEPTH) {
             let depth = DEPTH.min(k - from);
             let add = add || from > 0;
             for column in (0..PANEL).step_by(2 * V::LANES) {
-                // SAFETY: within the caller's bounds.
+                // SAFETY: within the caller's bounds; no stretch is longer than what is packed.
                 unsafe {
                     let at = panel * right.panel + from * right.step + column;
                     let right =
@@ -49,20 +56,79 @@ pub(crate) unsafe fn product<V: Vector, const WEIGHTS: bool>(
                     for side in &mut left {
                         side.start = side.start.add(from * side.step);
                     }
-                    strip::<V, WEIGHTS>((m, depth), left, right, out, add);
+                    let (shape, rights) = ((m, depth), [right; 3]);
+                    let mut ahead = Ahead::nothing();
+                    if packs {
+                        // The other columns of these steps, or the first ones of the next.
+                        let wrap = depth * right.step - column;
+                        let width = 2 * V::LANES;
+                        let next = if column + width < PANEL { width } else { wrap };
+                        let sides =
+                            [right.first.wrapping_add(next), right.second.wrapping_add(next)];
+                        ahead = Ahead::of(sides, right.step, depth, m);
+                        let to = packed.each_mut().map(|room| room.as_mut_ptr().cast());
+                        let rights = pack::<V, WEIGHTS>(depth, right, to);
+                        if WEIGHTS {
+                            strip::<V, false, FIRST, FIRST, FIRST>(
+                                shape, left, rights, out, add, &mut ahead,
+                            );
+                        } else {
+                            strip::<V, true, FIRST, FIRST, FIRST>(
+                                shape, left, rights, out, add, &mut ahead,
+                            );
+                        }
+                    } else if WEIGHTS {
+                        strip::<V, false, FIRST, DIFFERENCE, SUM>(
+                            shape, left, rights, out, add, &mut ahead,
+                        );
+                    } else {
+                        strip::<V, true, SUM, FIRST, SECOND>(
+                            shape, left, rights, out, add, &mut ahead,
+                        );
+                    }
                 }
             }
         }
     }
 }
 
+/// Writes down what the three products read: `(a, b − a, a + b)` of weights, else `(c + d, c, d)`.
+///
+/// # Safety
+/// The steps are there to read; each of `to` holds `k` pairs of vectors.
 #[inline(always)]
-unsafe fn strip<V: Vector, const WEIGHTS: bool>(
+unsafe fn pack<V: Vector, const WEIGHTS: bool>(
+    k: usize,
+    right: Pair,
+    to: [*mut f32; 3],
+) -> [Pair; 3] {
+    let width = 2 * V::LANES;
+    for step in 0..k {
+        for lane in (0..width).step_by(V::LANES) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let from = step * right.step + lane;
+                let (x, y) = (V::load(right.first.add(from)), V::load(right.second.add(from)));
+                let values = if WEIGHTS { [x, y.minus(x), x.plus(y)] } else { [x.plus(y), x, y] };
+                for (value, to) in values.into_iter().zip(to) {
+                    value.store(to.add(step * width + lane));
+                }
+            }
+        }
+    }
+    to.map(|start| Pair { first: start, second: start, panel: 0, step: width })
+}
+
+/// All rows of two vectors' width; `ALONG` as in [`product`](super::product), `K1` to `K3`: how the
+/// three products read their right sides.
+#[inline(always)]
+unsafe fn strip<V: Vector, const ALONG: bool, const K1: u8, const K2: u8, const K3: u8>(
     (m, k): (usize, usize),
     left: [Left; 3],
-    right: Pair,
+    right: [Pair; 3],
     out: Out,
     add: bool,
+    ahead: &mut Ahead<2>,
 ) {
     let mut i = 0;
     while i < m {
@@ -75,39 +141,43 @@ unsafe fn strip<V: Vector, const WEIGHTS: bool>(
             }
             let at = i * out.row;
             let out = Out { real: out.real.add(at), imaginary: out.imaginary.add(at), ..out };
+            ahead.ask::<V>(rest.min(V::ROWS));
             i += if V::ROWS >= 12 && rest >= 12 {
-                tile::<V, 12, WEIGHTS>(k, left, right, out, add)
+                tile::<V, 12, ALONG, K1, K2, K3>(k, left, right, out, add)
             } else if V::ROWS >= 8 && rest >= 8 {
-                tile::<V, 8, WEIGHTS>(k, left, right, out, add)
+                tile::<V, 8, ALONG, K1, K2, K3>(k, left, right, out, add)
             } else if V::ROWS == 6 && rest >= 6 {
-                tile::<V, 6, WEIGHTS>(k, left, right, out, add)
+                tile::<V, 6, ALONG, K1, K2, K3>(k, left, right, out, add)
             } else if rest >= 4 {
-                tile::<V, 4, WEIGHTS>(k, left, right, out, add)
+                tile::<V, 4, ALONG, K1, K2, K3>(k, left, right, out, add)
             } else if rest >= 2 {
-                tile::<V, 2, WEIGHTS>(k, left, right, out, add)
+                tile::<V, 2, ALONG, K1, K2, K3>(k, left, right, out, add)
             } else {
-                tile::<V, 1, WEIGHTS>(k, left, right, out, add)
+                tile::<V, 1, ALONG, K1, K2, K3>(k, left, right, out, add)
             };
         }
     }
 }
 
+/// One register tile; returns its rows.
 #[inline(always)]
-unsafe fn tile<V: Vector, const R: usize, const WEIGHTS: bool>(
+unsafe fn tile<
+    V: Vector,
+    const R: usize,
+    const ALONG: bool,
+    const K1: u8,
+    const K2: u8,
+    const K3: u8,
+>(
     k: usize,
-    [k1, k2, k3]: [Left; 3],
-    right: Pair,
+    left: [Left; 3],
+    right: [Pair; 3],
     out: Out,
     add: bool,
 ) -> usize {
     // SAFETY: within the caller's bounds.
     unsafe {
-        let (first, second, third) = if WEIGHTS {
-            (sums::<V, R, FIRST, false>(k, k1, right), DIFFERENCE, SUM)
-        } else {
-            (sums::<V, R, SUM, true>(k, k1, right), FIRST, SECOND)
-        };
-        for (i, row) in first.iter().enumerate() {
+        for (i, row) in sums::<V, R, K1, ALONG>(k, left[0], right[0]).iter().enumerate() {
             for (j, &sum) in row.iter().enumerate() {
                 let at = i * out.row + j * V::LANES;
                 for to in [out.real.add(at), out.imaginary.add(at)] {
@@ -116,23 +186,13 @@ unsafe fn tile<V: Vector, const R: usize, const WEIGHTS: bool>(
                 }
             }
         }
-        let products = if second == DIFFERENCE {
-            sums::<V, R, DIFFERENCE, false>(k, k2, right)
-        } else {
-            sums::<V, R, FIRST, true>(k, k2, right)
-        };
-        for (i, row) in products.iter().enumerate() {
+        for (i, row) in sums::<V, R, K2, ALONG>(k, left[1], right[1]).iter().enumerate() {
             for (j, &sum) in row.iter().enumerate() {
                 let to = out.imaginary.add(i * out.row + j * V::LANES);
                 V::load(to).plus(sum).store(to);
             }
         }
-        let products = if third == SUM {
-            sums::<V, R, SUM, false>(k, k3, right)
-        } else {
-            sums::<V, R, SECOND, true>(k, k3, right)
-        };
-        for (i, row) in products.iter().enumerate() {
+        for (i, row) in sums::<V, R, K3, ALONG>(k, left[2], right[2]).iter().enumerate() {
             for (j, &sum) in row.iter().enumerate() {
                 let to = out.real.add(i * out.row + j * V::LANES);
                 V::load(to).minus(sum).store(to);

@@ -8,7 +8,7 @@
 use super::conv::{Geometry, InputTarget, Needs};
 use super::isa::{Isa, Kernel};
 use super::memory::{Parts, spread};
-use super::product::{DEPTH, Left, Out, PANEL, Right, product, product_by};
+use super::product::{DEPTH, Left, Out, PANEL, Right, Stack, product, product_of};
 use super::rows::{Gradient, Input, Reading, Strip};
 use super::simd::Vector;
 use super::stage::{Moments, Stage, Unstage, stage_signal};
@@ -245,7 +245,7 @@ fn multiply(
     let samples = out.len() / (length * width);
     let (panels, pieces) = (width / PANEL, length.div_ceil(PIECE));
     // Whole pieces of rows, several short samples together; the panels apart where there are few.
-    let together = (PIECE / length).clamp(1, samples.div_ceil(ENOUGH).max(1));
+    let together = (PIECE / length).clamp(1, samples.max(1));
     let works = samples.div_ceil(together) * pieces;
     let split = ENOUGH.div_ceil(works).min(panels);
     let share = panels.div_ceil(split);
@@ -290,21 +290,18 @@ impl Kernel for Multiply<'_> {
         assert!((samples.end - 1) * size + (points.end - 1) * step + depth <= values.len());
         assert!(panels.end * depth * PANEL <= weights.len() && panels.end * PANEL <= width);
         assert!(samples.end * length * width <= out.len() && points.end <= length);
-        for panel in panels {
-            for sample in samples.clone() {
-                // SAFETY: in bounds by the assertions; rows and panels are this kernel's own.
-                unsafe {
-                    let start = values.as_ptr().add(sample * size + points.start * step);
-                    let left = Left { start, row: step, step: 1 };
-                    let start = weights.as_ptr().add(panel * depth * PANEL);
-                    let right = Right { start, panel: 0, step: PANEL };
-                    let row = sample * length + points.start;
-                    let start = out.start().add(row * width + panel * PANEL);
-                    let shape = (points.len(), 1, depth);
-                    let out = Out { start, panel: 0, row: width };
-                    product_by::<V>(stretch, shape, left, right, out, false);
-                }
-            }
+        let stack = Stack { count: samples.len(), left: size, out: length * width };
+        // SAFETY: in bounds by the assertions; rows and panels are this kernel's own.
+        unsafe {
+            let start = values.as_ptr().add(samples.start * size + points.start * step);
+            let left = Left { start, row: step, step: 1 };
+            let start = weights.as_ptr().add(panels.start * depth * PANEL);
+            let right = Right { start, panel: depth * PANEL, step: PANEL };
+            let row = samples.start * length + points.start;
+            let start = out.start().add(row * width + panels.start * PANEL);
+            let out = Out { start, panel: PANEL, row: width };
+            let shape = (points.len(), panels.len(), depth);
+            product_of::<V>(stack, stretch, shape, left, right, out, false);
         }
     }
 }

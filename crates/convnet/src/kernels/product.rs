@@ -9,6 +9,9 @@
 //! keeps long sums accurate.
 #![expect(unsafe_code, reason = "register tiles over plain pointers")]
 
+use std::hint::black_box;
+use std::mem::MaybeUninit;
+
 use super::simd::Vector;
 
 /// Columns of a panel; every number of channels is padded to a multiple of it.
@@ -18,6 +21,10 @@ pub(crate) const DEPTH: usize = 256;
 
 /// How far ahead few rows ask for the right side, in values.
 const AHEAD: usize = 512;
+/// Steps of `k` in one round of a tile's loop.
+const ROUND: usize = 4;
+/// Register tiles of a strip from which on it pays to pack the right side.
+const PACKS: usize = 8;
 
 /// The left factor: element `(i, k)` lies at `start + i · row + k · step`; `row` or `step` is 1.
 #[derive(Clone, Copy)]
@@ -58,6 +65,19 @@ pub(crate) struct Out {
     pub(crate) row: usize,
 }
 
+/// Several left sides, each with its own result, that are multiplied by the same right side.
+#[derive(Clone, Copy)]
+pub(crate) struct Stack {
+    pub(crate) count: usize,
+    /// Values from one left side to the next, and from one result to the next.
+    pub(crate) left: usize,
+    pub(crate) out: usize,
+}
+
+impl Stack {
+    const ONE: Self = Self { count: 1, left: 0, out: 0 };
+}
+
 /// `out [+]= left · right` for `m` rows, `panels` panels and `k` steps; with `k = 0` and not `add`
 /// the result is zero.
 ///
@@ -73,15 +93,17 @@ pub(crate) unsafe fn product<V: Vector>(
     add: bool,
 ) {
     // SAFETY: the caller's promise.
-    unsafe { product_by::<V>(DEPTH, (m, panels, k), left, right, out, add) }
+    unsafe { product_of::<V>(Stack::ONE, DEPTH, (m, panels, k), left, right, out, add) }
 }
 
-/// The same with sums of stretches of `depth` steps: shorter ones are more accurate, and slower.
+/// The same for several left sides, with sums of stretches of `depth` steps: shorter ones are more
+/// accurate, and slower.
 ///
 /// # Safety
 /// As [`product`].
 #[inline(always)]
-pub(crate) unsafe fn product_by<V: Vector>(
+pub(crate) unsafe fn product_of<V: Vector>(
+    stack: Stack,
     depth: usize,
     (m, panels, k): (usize, usize, usize),
     left: Left,
@@ -92,10 +114,10 @@ pub(crate) unsafe fn product_by<V: Vector>(
     // SAFETY: the caller's promise.
     unsafe {
         if left.row == 1 {
-            blocks::<V, true>(depth, (m, panels, k), left, right, out, add);
+            blocks::<V, true>(stack, depth, (m, panels, k), left, right, out, add);
         } else {
             debug_assert!(left.step == 1, "one of the strides is 1");
-            blocks::<V, false>(depth, (m, panels, k), left, right, out, add);
+            blocks::<V, false>(stack, depth, (m, panels, k), left, right, out, add);
         }
     }
 }
@@ -103,6 +125,7 @@ pub(crate) unsafe fn product_by<V: Vector>(
 /// The blocks of a product; `ALONG`: the rows of `left` are neighbours in memory, else its steps.
 #[inline(always)]
 unsafe fn blocks<V: Vector, const ALONG: bool>(
+    stack: Stack,
     most: usize,
     (m, panels, k): (usize, usize, usize),
     left: Left,
@@ -111,21 +134,34 @@ unsafe fn blocks<V: Vector, const ALONG: bool>(
     add: bool,
 ) {
     let width = 2 * V::LANES;
+    let mut packed = Packed::<V, DEPTH>::uninit();
+    let packs = narrow::<V>() && stack.count * m >= PACKS * V::ROWS && most <= DEPTH;
     for panel in 0..panels {
         let mut from = 0;
         loop {
             let depth = most.min(k - from);
             let add = add || from > 0;
             for column in (0..PANEL).step_by(width) {
-                // SAFETY: within the caller's bounds.
+                // SAFETY: within the caller's bounds; no stretch is longer than what is packed.
                 unsafe {
-                    let right = Right {
-                        start: right.start.add(panel * right.panel + from * right.step + column),
-                        ..right
-                    };
-                    let out = Out { start: out.start.add(panel * out.panel + column), ..out };
-                    let left = Left { start: left.start.add(from * left.step), ..left };
-                    strip::<V, ALONG>((m, depth), left, right, out, add);
+                    let at = panel * right.panel + from * right.step + column;
+                    let mut right = Right { start: right.start.add(at), ..right };
+                    let mut ahead = Ahead::nothing();
+                    if packs {
+                        // The other columns of these steps, or the first ones of the next.
+                        let wrap = depth * right.step - column;
+                        let next = if column + width < PANEL { width } else { wrap };
+                        let sides = [right.start.wrapping_add(next)];
+                        ahead = Ahead::of(sides, right.step, depth, stack.count * m);
+                        right = pack::<V>(depth, right, packed.as_mut_ptr().cast());
+                    }
+                    for one in 0..stack.count {
+                        let start = left.start.add(one * stack.left + from * left.step);
+                        let left = Left { start, ..left };
+                        let start = out.start.add(one * stack.out + panel * out.panel + column);
+                        let out = Out { start, ..out };
+                        strip::<V, ALONG>((m, depth), left, right, out, add, &mut ahead);
+                    }
                 }
             }
             from += depth;
@@ -133,6 +169,70 @@ unsafe fn blocks<V: Vector, const ALONG: bool>(
                 break;
             }
         }
+    }
+}
+
+/// Room for `STEPS` steps of a right side of two vectors' width.
+pub(super) type Packed<V, const STEPS: usize> = MaybeUninit<[[V; 2]; STEPS]>;
+
+/// Whether a tile is narrower than a panel: what it reads then lies apart, and many tiles that read the
+/// same had better find it packed.
+pub(super) const fn narrow<V: Vector>() -> bool {
+    2 * V::LANES < PANEL
+}
+
+/// Copies `k` steps of two vectors, so that they lie side by side.
+///
+/// # Safety
+/// The steps are there to read; `to` holds `k` pairs of vectors.
+#[inline(always)]
+unsafe fn pack<V: Vector>(k: usize, right: Right, to: *mut f32) -> Right {
+    let width = 2 * V::LANES;
+    for step in 0..k {
+        for lane in (0..width).step_by(V::LANES) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let value = V::load(right.start.add(step * right.step + lane));
+                value.store(to.add(step * width + lane));
+            }
+        }
+    }
+    Right { start: to, step: width, ..right }
+}
+
+/// What a strip asks for while it multiplies, some of it with every tile: what is packed next.
+pub(super) struct Ahead<const SIDES: usize> {
+    sides: [*const f32; SIDES],
+    step: usize,
+    /// Steps left to ask for.
+    steps: usize,
+    /// Steps to ask for with every row.
+    share: usize,
+}
+
+impl<const SIDES: usize> Ahead<SIDES> {
+    #[inline(always)]
+    pub(super) fn nothing() -> Self {
+        Self { sides: [std::ptr::null(); SIDES], step: 0, steps: 0, share: 0 }
+    }
+
+    /// So many steps of right sides, while so many rows are multiplied.
+    #[inline(always)]
+    pub(super) fn of(sides: [*const f32; SIDES], step: usize, steps: usize, rows: usize) -> Self {
+        Self { sides, step, steps, share: steps.div_ceil(rows) }
+    }
+
+    /// Asks for the share of some rows.
+    #[inline(always)]
+    pub(super) fn ask<V: Vector>(&mut self, rows: usize) {
+        let steps = self.steps.min(rows * self.share);
+        for _ in 0..steps {
+            for side in &mut self.sides {
+                V::prefetch(*side);
+                *side = side.wrapping_add(self.step);
+            }
+        }
+        self.steps -= steps;
     }
 }
 
@@ -145,11 +245,13 @@ unsafe fn strip<V: Vector, const ALONG: bool>(
     right: Right,
     out: Out,
     add: bool,
+    ahead: &mut Ahead<1>,
 ) {
     let mut i = 0;
     while i < m {
         let rest = m - i;
         let rows = rest.div_ceil(rest.div_ceil(V::ROWS));
+        ahead.ask::<V>(rows);
         // SAFETY: rows `i..i + R` are within the caller's bounds.
         unsafe {
             let left = Left { start: left.start.add(i * left.row), ..left };
@@ -211,43 +313,99 @@ pub(super) unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG
     // SAFETY: within the caller's bounds.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; R];
-        // Every third row has its own pointer, so that few address registers serve all rows.
-        let row = if ALONG { 1 } else { left.row };
-        let mut starts = [left.start; 4];
-        for (third, start) in starts.iter_mut().enumerate() {
-            if 3 * third < R {
-                *start = left.start.add(3 * third * row);
+        let mut place = Place::new::<R, ALONG>(left, right);
+        // Reading two right sides takes the registers that more steps in a round would need.
+        let round = if READ == FIRST || READ == SECOND { ROUND } else { 1 };
+        for _ in 0..k / round {
+            for step in 0..round {
+                add_step::<V, R, READ, ALONG>(&mut sums, place.further(step));
             }
+            place = place.further(round);
         }
-        let (mut first, mut second) = (right.first, right.second);
-        for _ in 0..k {
-            let mut b = [V::splat(0.0); 2];
-            for (j, b) in b.iter_mut().enumerate() {
-                let (x, y) = (first.add(j * V::LANES), second.add(j * V::LANES));
-                *b = match READ {
-                    FIRST => V::load(x),
-                    SECOND => V::load(y),
-                    SUM => V::load(x).plus(V::load(y)),
-                    _ => V::load(y).minus(V::load(x)),
-                };
-            }
-            if R <= 2 && READ == FIRST {
-                // Few rows wait for the right side, which comes from memory.
-                V::prefetch(first.wrapping_add(AHEAD));
-            }
-            // After the last row these lie beyond the end, and are not read.
-            first = first.wrapping_add(right.step);
-            second = second.wrapping_add(right.step);
-            for (i, sums) in sums.iter_mut().enumerate() {
-                let a = V::splat(*starts[i / 3].add(i % 3 * row));
-                sums[0] = a.times_plus(b[0], sums[0]);
-                sums[1] = a.times_plus(b[1], sums[1]);
-            }
-            for start in &mut starts {
-                *start = start.wrapping_add(if ALONG { left.step } else { 1 });
-            }
+        for _ in 0..k % round {
+            add_step::<V, R, READ, ALONG>(&mut sums, place);
+            place = place.further(1);
         }
         sums
+    }
+}
+
+/// Where a tile reads its next step; after the last one it lies beyond the end, and is not read.
+#[derive(Clone, Copy)]
+struct Place {
+    /// Every third row of the left side, so that few address registers serve all rows.
+    rows: [*const f32; 4],
+    row: usize,
+    along: usize,
+    first: *const f32,
+    second: *const f32,
+    step: usize,
+}
+
+impl Place {
+    #[inline(always)]
+    unsafe fn new<const R: usize, const ALONG: bool>(left: Left, right: Pair) -> Self {
+        let (row, along) = if ALONG { (1, left.step) } else { (left.row, 1) };
+        let mut rows = [left.start; 4];
+        for (third, start) in rows.iter_mut().enumerate().skip(1) {
+            if !ALONG && 3 * third < R {
+                // A compiler that knew how the pointers hang together would compute one from another
+                // in every step.
+                // SAFETY: the tile has this row.
+                *start = black_box(unsafe { left.start.add(3 * third * row) });
+            }
+        }
+        Self { rows, row, along, first: right.first, second: right.second, step: right.step }
+    }
+
+    #[inline(always)]
+    fn further(mut self, steps: usize) -> Self {
+        for row in &mut self.rows {
+            *row = row.wrapping_add(steps * self.along);
+        }
+        self.first = self.first.wrapping_add(steps * self.step);
+        self.second = self.second.wrapping_add(steps * self.step);
+        self
+    }
+
+    /// The value of a row.
+    #[inline(always)]
+    unsafe fn left<const ALONG: bool>(&self, i: usize) -> f32 {
+        // SAFETY: the tile has this row and step.
+        unsafe {
+            if ALONG { *self.rows[0].add(i) } else { *self.rows[i / 3].add(i % 3 * self.row) }
+        }
+    }
+}
+
+/// Adds one step to the sums of a tile.
+#[inline(always)]
+unsafe fn add_step<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
+    sums: &mut [[V; 2]; R],
+    place: Place,
+) {
+    // SAFETY: within the caller's bounds.
+    unsafe {
+        let mut b = [V::splat(0.0); 2];
+        for (j, b) in b.iter_mut().enumerate() {
+            let x = place.first.wrapping_add(j * V::LANES);
+            let y = place.second.wrapping_add(j * V::LANES);
+            *b = match READ {
+                FIRST => V::load(x),
+                SECOND => V::load(y),
+                SUM => V::load(x).plus(V::load(y)),
+                _ => V::load(y).minus(V::load(x)),
+            };
+        }
+        if R <= 2 && READ == FIRST {
+            // Few rows wait for the right side, which comes from memory.
+            V::prefetch(place.first.wrapping_add(AHEAD));
+        }
+        for (i, sums) in sums.iter_mut().enumerate() {
+            let a = V::splat(place.left::<ALONG>(i));
+            sums[0] = a.times_plus(b[0], sums[0]);
+            sums[1] = a.times_plus(b[1], sums[1]);
+        }
     }
 }
 
@@ -282,8 +440,10 @@ mod tests {
 
     #[test]
     fn products_equal_plain_sums_for_every_instruction_set() {
-        let all = [(1, 1, 1), (2, 2, 3), (12, 2, 0), (13, 1, 7), (23, 3, 300), (48, 1, 513)];
-        let shapes = if cfg!(miri) { &all[..4] } else { &all[..] };
+        // From the fifth on the right side is packed.
+        let few = [(1, 1, 1), (2, 2, 3), (12, 2, 0), (13, 1, 7), (PACKS * 6 + 1, 2, 9)];
+        let all = [&few[..], &[(23, 3, 300), (PACKS * 6, 2, 513)]].concat();
+        let shapes = if cfg!(miri) { &few[..] } else { &all[..] };
         for isa in Isa::available() {
             for (case, &(m, panels, k)) in shapes.iter().enumerate() {
                 // Overlapping rows, and rows that are neighbours.
