@@ -2,7 +2,8 @@
 #![expect(unsafe_code, reason = "register tiles over plain pointers")]
 
 use super::product::{
-    Ahead, DIFFERENCE, FIRST, Left, PANEL, Packed, Pair, SECOND, SUM, narrow, sums,
+    Ahead, DIFFERENCE, FIRST, Left, PACKED, PANEL, Packed, Pair, SECOND, SUM, Source, narrow, next,
+    sums,
 };
 use super::simd::Vector;
 
@@ -47,8 +48,7 @@ pub(crate) unsafe fn product<V: Vector, const WEIGHTS: bool>(
                 // SAFETY: within the caller's bounds; no stretch is longer than what is packed.
                 unsafe {
                     let at = panel * right.panel + from * right.step + column;
-                    let right =
-                        Pair { first: right.first.add(at), second: right.second.add(at), ..right };
+                    let sides = [right.first.add(at), right.second.add(at)];
                     let at = panel * out.panel + column;
                     let out =
                         Out { real: out.real.add(at), imaginary: out.imaginary.add(at), ..out };
@@ -56,35 +56,34 @@ pub(crate) unsafe fn product<V: Vector, const WEIGHTS: bool>(
                     for side in &mut left {
                         side.start = side.start.add(from * side.step);
                     }
-                    let (shape, rights) = ((m, depth), [right; 3]);
-                    let mut ahead = Ahead::nothing();
+                    let next = next::<V>(column, depth * right.step);
+                    let next = [sides[0].wrapping_add(next), sides[1].wrapping_add(next)];
+                    let shape = (m, depth);
                     if packs {
-                        // The other columns of these steps, or the first ones of the next.
-                        let wrap = depth * right.step - column;
-                        let width = 2 * V::LANES;
-                        let next = if column + width < PANEL { width } else { wrap };
-                        let sides =
-                            [right.first.wrapping_add(next), right.second.wrapping_add(next)];
-                        ahead = Ahead::of(sides, right.step, depth, m);
                         let to = packed.each_mut().map(|room| room.as_mut_ptr().cast());
-                        let rights = pack::<V, WEIGHTS>(depth, right, to);
+                        let rights = pack::<V, WEIGHTS>(depth, sides, right.step, to);
+                        let ahead = Some(&mut Ahead::of(next, right.step, depth, m));
                         if WEIGHTS {
-                            strip::<V, false, FIRST, FIRST, FIRST>(
-                                shape, left, rights, out, add, &mut ahead,
+                            strip::<V, false, PACKED, PACKED, PACKED>(
+                                shape, left, rights, out, add, ahead,
                             );
                         } else {
-                            strip::<V, true, FIRST, FIRST, FIRST>(
-                                shape, left, rights, out, add, &mut ahead,
+                            strip::<V, true, PACKED, PACKED, PACKED>(
+                                shape, left, rights, out, add, ahead,
                             );
                         }
-                    } else if WEIGHTS {
+                        continue;
+                    }
+                    // The second side is read after the first one, and then the next of both.
+                    let [first, second] = sides;
+                    let source = Source { first, second, soon: second, step: right.step };
+                    let rights = [source, source, Source { soon: next[0], ..source }];
+                    if WEIGHTS {
                         strip::<V, false, FIRST, DIFFERENCE, SUM>(
-                            shape, left, rights, out, add, &mut ahead,
+                            shape, left, rights, out, add, None,
                         );
                     } else {
-                        strip::<V, true, SUM, FIRST, SECOND>(
-                            shape, left, rights, out, add, &mut ahead,
-                        );
+                        strip::<V, true, SUM, FIRST, SECOND>(shape, left, rights, out, add, None);
                     }
                 }
             }
@@ -99,16 +98,17 @@ pub(crate) unsafe fn product<V: Vector, const WEIGHTS: bool>(
 #[inline(always)]
 unsafe fn pack<V: Vector, const WEIGHTS: bool>(
     k: usize,
-    right: Pair,
+    [first, second]: [*const f32; 2],
+    apart: usize,
     to: [*mut f32; 3],
-) -> [Pair; 3] {
+) -> [Source; 3] {
     let width = 2 * V::LANES;
     for step in 0..k {
         for lane in (0..width).step_by(V::LANES) {
             // SAFETY: the caller's promise.
             unsafe {
-                let from = step * right.step + lane;
-                let (x, y) = (V::load(right.first.add(from)), V::load(right.second.add(from)));
+                let from = step * apart + lane;
+                let (x, y) = (V::load(first.add(from)), V::load(second.add(from)));
                 let values = if WEIGHTS { [x, y.minus(x), x.plus(y)] } else { [x.plus(y), x, y] };
                 for (value, to) in values.into_iter().zip(to) {
                     value.store(to.add(step * width + lane));
@@ -116,7 +116,7 @@ unsafe fn pack<V: Vector, const WEIGHTS: bool>(
             }
         }
     }
-    to.map(|start| Pair { first: start, second: start, panel: 0, step: width })
+    to.map(|to| Source { first: to, second: to, soon: to, step: width })
 }
 
 /// All rows of two vectors' width; `ALONG` as in [`product`](super::product), `K1` to `K3`: how the
@@ -125,10 +125,10 @@ unsafe fn pack<V: Vector, const WEIGHTS: bool>(
 unsafe fn strip<V: Vector, const ALONG: bool, const K1: u8, const K2: u8, const K3: u8>(
     (m, k): (usize, usize),
     left: [Left; 3],
-    right: [Pair; 3],
+    right: [Source; 3],
     out: Out,
     add: bool,
-    ahead: &mut Ahead<2>,
+    mut ahead: Option<&mut Ahead<2>>,
 ) {
     let mut i = 0;
     while i < m {
@@ -141,7 +141,9 @@ unsafe fn strip<V: Vector, const ALONG: bool, const K1: u8, const K2: u8, const 
             }
             let at = i * out.row;
             let out = Out { real: out.real.add(at), imaginary: out.imaginary.add(at), ..out };
-            ahead.ask::<V>(rest.min(V::ROWS));
+            if let Some(ahead) = &mut ahead {
+                ahead.ask::<V>(rest.min(V::ROWS));
+            }
             i += if V::ROWS >= 12 && rest >= 12 {
                 tile::<V, 12, ALONG, K1, K2, K3>(k, left, right, out, add)
             } else if V::ROWS >= 8 && rest >= 8 {
@@ -171,7 +173,7 @@ unsafe fn tile<
 >(
     k: usize,
     left: [Left; 3],
-    right: [Pair; 3],
+    right: [Source; 3],
     out: Out,
     add: bool,
 ) -> usize {

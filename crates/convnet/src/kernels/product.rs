@@ -51,11 +51,23 @@ pub(crate) struct Pair {
     pub(crate) step: usize,
 }
 
-/// `first`, `second`, `first + second`, `second − first`: how a product reads a [`Pair`].
+/// `first`, `second`, `first + second`, `second − first`: how a tile reads a [`Source`].
 pub(super) const FIRST: u8 = 0;
 pub(super) const SECOND: u8 = 1;
 pub(super) const SUM: u8 = 2;
 pub(super) const DIFFERENCE: u8 = 3;
+/// `first` that was packed a moment ago: nothing needs to be asked for.
+pub(super) const PACKED: u8 = 4;
+
+/// Two vectors' width of a right side, as the tiles of a strip read it.
+#[derive(Clone, Copy)]
+pub(super) struct Source {
+    pub(super) first: *const f32,
+    pub(super) second: *const f32,
+    /// What is read soon, and asked for with every step where a panel takes several strips.
+    pub(super) soon: *const f32,
+    pub(super) step: usize,
+}
 
 /// The result: panel `j`, row `i` at `start + j · panel + i · row`.
 #[derive(Clone, Copy)]
@@ -145,22 +157,26 @@ unsafe fn blocks<V: Vector, const ALONG: bool>(
                 // SAFETY: within the caller's bounds; no stretch is longer than what is packed.
                 unsafe {
                     let at = panel * right.panel + from * right.step + column;
-                    let mut right = Right { start: right.start.add(at), ..right };
-                    let mut ahead = Ahead::nothing();
-                    if packs {
-                        // The other columns of these steps, or the first ones of the next.
-                        let wrap = depth * right.step - column;
-                        let next = if column + width < PANEL { width } else { wrap };
-                        let sides = [right.start.wrapping_add(next)];
-                        ahead = Ahead::of(sides, right.step, depth, stack.count * m);
-                        right = pack::<V>(depth, right, packed.as_mut_ptr().cast());
-                    }
+                    let first = right.start.add(at);
+                    let next = first.wrapping_add(next::<V>(column, depth * right.step));
+                    let source = Source { first, second: first, soon: next, step: right.step };
+                    let packed = packs.then(|| {
+                        let to = packed.as_mut_ptr().cast();
+                        pack::<V>(depth, source, to);
+                        Source { first: to, second: to, soon: to, step: width }
+                    });
+                    let mut ahead = Ahead::of([next], right.step, depth, stack.count * m);
                     for one in 0..stack.count {
                         let start = left.start.add(one * stack.left + from * left.step);
                         let left = Left { start, ..left };
                         let start = out.start.add(one * stack.out + panel * out.panel + column);
-                        let out = Out { start, ..out };
-                        strip::<V, ALONG>((m, depth), left, right, out, add, &mut ahead);
+                        let (shape, out) = ((m, depth), Out { start, ..out });
+                        if let Some(source) = packed {
+                            let ahead = Some(&mut ahead);
+                            strip::<V, PACKED, ALONG>(shape, left, source, out, add, ahead);
+                        } else {
+                            strip::<V, FIRST, ALONG>(shape, left, source, out, add, None);
+                        }
                     }
                 }
             }
@@ -181,23 +197,30 @@ pub(super) const fn narrow<V: Vector>() -> bool {
     2 * V::LANES < PANEL
 }
 
-/// Copies `k` steps of two vectors, so that they lie side by side.
+/// Values from two columns to those that are read after them: the next columns of the same steps, or the
+/// first ones of the steps after these `steps` values.
+#[inline(always)]
+pub(super) const fn next<V: Vector>(column: usize, steps: usize) -> usize {
+    let width = 2 * V::LANES;
+    if column + width < PANEL { width } else { steps.wrapping_sub(column) }
+}
+
+/// Copies `k` steps, so that they lie side by side.
 ///
 /// # Safety
 /// The steps are there to read; `to` holds `k` pairs of vectors.
 #[inline(always)]
-unsafe fn pack<V: Vector>(k: usize, right: Right, to: *mut f32) -> Right {
+unsafe fn pack<V: Vector>(k: usize, from: Source, to: *mut f32) {
     let width = 2 * V::LANES;
     for step in 0..k {
         for lane in (0..width).step_by(V::LANES) {
             // SAFETY: the caller's promise.
             unsafe {
-                let value = V::load(right.start.add(step * right.step + lane));
+                let value = V::load(from.first.add(step * from.step + lane));
                 value.store(to.add(step * width + lane));
             }
         }
     }
-    Right { start: to, step: width, ..right }
 }
 
 /// What a strip asks for while it multiplies, some of it with every tile: what is packed next.
@@ -211,11 +234,6 @@ pub(super) struct Ahead<const SIDES: usize> {
 }
 
 impl<const SIDES: usize> Ahead<SIDES> {
-    #[inline(always)]
-    pub(super) fn nothing() -> Self {
-        Self { sides: [std::ptr::null(); SIDES], step: 0, steps: 0, share: 0 }
-    }
-
     /// So many steps of right sides, while so many rows are multiplied.
     #[inline(always)]
     pub(super) fn of(sides: [*const f32; SIDES], step: usize, steps: usize, rows: usize) -> Self {
@@ -239,36 +257,38 @@ impl<const SIDES: usize> Ahead<SIDES> {
 /// All rows of two vectors' width, in register tiles of about the same height: a rest of one or
 /// two rows would wait for its own additions.
 #[inline(always)]
-unsafe fn strip<V: Vector, const ALONG: bool>(
+unsafe fn strip<V: Vector, const READ: u8, const ALONG: bool>(
     (m, k): (usize, usize),
     left: Left,
-    right: Right,
+    right: Source,
     out: Out,
     add: bool,
-    ahead: &mut Ahead<1>,
+    mut ahead: Option<&mut Ahead<1>>,
 ) {
     let mut i = 0;
     while i < m {
         let rest = m - i;
         let rows = rest.div_ceil(rest.div_ceil(V::ROWS));
-        ahead.ask::<V>(rows);
+        if let Some(ahead) = &mut ahead {
+            ahead.ask::<V>(rows);
+        }
         // SAFETY: rows `i..i + R` are within the caller's bounds.
         unsafe {
             let left = Left { start: left.start.add(i * left.row), ..left };
             let out = Out { start: out.start.add(i * out.row), ..out };
             i += match rows {
-                1 => tile::<V, 1, ALONG>(k, left, right, out, add),
-                2 => tile::<V, 2, ALONG>(k, left, right, out, add),
-                3 => tile::<V, 3, ALONG>(k, left, right, out, add),
-                4 => tile::<V, 4, ALONG>(k, left, right, out, add),
-                5 if V::ROWS > 4 => tile::<V, 5, ALONG>(k, left, right, out, add),
-                6 if V::ROWS > 4 => tile::<V, 6, ALONG>(k, left, right, out, add),
-                7 if V::ROWS > 6 => tile::<V, 7, ALONG>(k, left, right, out, add),
-                8 if V::ROWS > 6 => tile::<V, 8, ALONG>(k, left, right, out, add),
-                9 if V::ROWS > 6 => tile::<V, 9, ALONG>(k, left, right, out, add),
-                10 if V::ROWS > 6 => tile::<V, 10, ALONG>(k, left, right, out, add),
-                11 if V::ROWS > 6 => tile::<V, 11, ALONG>(k, left, right, out, add),
-                _ if V::ROWS > 6 => tile::<V, 12, ALONG>(k, left, right, out, add),
+                1 => tile::<V, 1, READ, ALONG>(k, left, right, out, add),
+                2 => tile::<V, 2, READ, ALONG>(k, left, right, out, add),
+                3 => tile::<V, 3, READ, ALONG>(k, left, right, out, add),
+                4 => tile::<V, 4, READ, ALONG>(k, left, right, out, add),
+                5 if V::ROWS > 4 => tile::<V, 5, READ, ALONG>(k, left, right, out, add),
+                6 if V::ROWS > 4 => tile::<V, 6, READ, ALONG>(k, left, right, out, add),
+                7 if V::ROWS > 6 => tile::<V, 7, READ, ALONG>(k, left, right, out, add),
+                8 if V::ROWS > 6 => tile::<V, 8, READ, ALONG>(k, left, right, out, add),
+                9 if V::ROWS > 6 => tile::<V, 9, READ, ALONG>(k, left, right, out, add),
+                10 if V::ROWS > 6 => tile::<V, 10, READ, ALONG>(k, left, right, out, add),
+                11 if V::ROWS > 6 => tile::<V, 11, READ, ALONG>(k, left, right, out, add),
+                _ if V::ROWS > 6 => tile::<V, 12, READ, ALONG>(k, left, right, out, add),
                 _ => unreachable!("no more rows than a register tile has"),
             };
         }
@@ -277,18 +297,16 @@ unsafe fn strip<V: Vector, const ALONG: bool>(
 
 /// One register tile; returns its rows.
 #[inline(always)]
-unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
+unsafe fn tile<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
     k: usize,
     left: Left,
-    right: Right,
+    right: Source,
     out: Out,
     add: bool,
 ) -> usize {
     // SAFETY: within the caller's bounds.
     unsafe {
-        let Right { start, panel, step } = right;
-        let right = Pair { first: start, second: start, panel, step };
-        for (i, sums) in sums::<V, R, FIRST, ALONG>(k, left, right).into_iter().enumerate() {
+        for (i, sums) in sums::<V, R, READ, ALONG>(k, left, right).into_iter().enumerate() {
             let to = out.start.add(i * out.row);
             for (j, sum) in sums.into_iter().enumerate() {
                 let to = to.add(j * V::LANES);
@@ -308,14 +326,14 @@ unsafe fn tile<V: Vector, const R: usize, const ALONG: bool>(
 pub(super) unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG: bool>(
     k: usize,
     left: Left,
-    right: Pair,
+    right: Source,
 ) -> [[V; 2]; R] {
     // SAFETY: within the caller's bounds.
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; R];
         let mut place = Place::new::<R, ALONG>(left, right);
         // Reading two right sides takes the registers that more steps in a round would need.
-        let round = if READ == FIRST || READ == SECOND { ROUND } else { 1 };
+        let round = if READ == SUM || READ == DIFFERENCE { 1 } else { ROUND };
         for _ in 0..k / round {
             for step in 0..round {
                 add_step::<V, R, READ, ALONG>(&mut sums, place.further(step));
@@ -337,14 +355,12 @@ struct Place {
     rows: [*const f32; 4],
     row: usize,
     along: usize,
-    first: *const f32,
-    second: *const f32,
-    step: usize,
+    right: Source,
 }
 
 impl Place {
     #[inline(always)]
-    unsafe fn new<const R: usize, const ALONG: bool>(left: Left, right: Pair) -> Self {
+    unsafe fn new<const R: usize, const ALONG: bool>(left: Left, right: Source) -> Self {
         let (row, along) = if ALONG { (1, left.step) } else { (left.row, 1) };
         let mut rows = [left.start; 4];
         for (third, start) in rows.iter_mut().enumerate().skip(1) {
@@ -355,7 +371,7 @@ impl Place {
                 *start = black_box(unsafe { left.start.add(3 * third * row) });
             }
         }
-        Self { rows, row, along, first: right.first, second: right.second, step: right.step }
+        Self { rows, row, along, right }
     }
 
     #[inline(always)]
@@ -363,8 +379,10 @@ impl Place {
         for row in &mut self.rows {
             *row = row.wrapping_add(steps * self.along);
         }
-        self.first = self.first.wrapping_add(steps * self.step);
-        self.second = self.second.wrapping_add(steps * self.step);
+        let Source { first, second, soon, step } = &mut self.right;
+        for side in [first, second, soon] {
+            *side = side.wrapping_add(steps * *step);
+        }
         self
     }
 
@@ -388,18 +406,22 @@ unsafe fn add_step<V: Vector, const R: usize, const READ: u8, const ALONG: bool>
     unsafe {
         let mut b = [V::splat(0.0); 2];
         for (j, b) in b.iter_mut().enumerate() {
-            let x = place.first.wrapping_add(j * V::LANES);
-            let y = place.second.wrapping_add(j * V::LANES);
+            let x = place.right.first.wrapping_add(j * V::LANES);
+            let y = place.right.second.wrapping_add(j * V::LANES);
             *b = match READ {
-                FIRST => V::load(x),
                 SECOND => V::load(y),
                 SUM => V::load(x).plus(V::load(y)),
-                _ => V::load(y).minus(V::load(x)),
+                DIFFERENCE => V::load(y).minus(V::load(x)),
+                _ => V::load(x),
             };
         }
-        if R <= 2 && READ == FIRST {
+        if narrow::<V>() {
+            if READ == FIRST || READ == SUM {
+                V::prefetch(place.right.soon);
+            }
+        } else if R <= 2 && READ == FIRST {
             // Few rows wait for the right side, which comes from memory.
-            V::prefetch(place.first.wrapping_add(AHEAD));
+            V::prefetch(place.right.first.wrapping_add(AHEAD));
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             let a = V::splat(place.left::<ALONG>(i));

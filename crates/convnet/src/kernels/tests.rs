@@ -271,7 +271,7 @@ fn many_tiles_in_groups_equal_the_plain_sums() {
     }
     // More tiles than groups times chunks, so that groups have sums of their own.
     let geometry = Geometry::new(1201, (32, 32), (3, 1, 1));
-    let case = Case::new(geometry, 5, 0.0);
+    let case = Case::new(geometry, 11, 0.0);
     let expected = case.expected();
     for isa in Isa::available() {
         for points in [16, 32] {
