@@ -1,6 +1,6 @@
 """Times ours and PyTorch in one run, taking turns, and writes medians and ratios.
 
-    compare.py --ours BINARY [--threads N] [--rounds N] [SECTION…]
+    compare.py --ours BINARY [--threads N] [--rounds N] [--only TEXT] [SECTION…]
 
 Started by `run.sh`. Every engine and variant is a process of its own that waits for its turn, so a
 slow minute of the machine slows all of them.
@@ -40,6 +40,7 @@ class Team:
     """Workers for the length of a `with`."""
 
     def __init__(self, options: argparse.Namespace, architecture: str, names: list[str], threads: int):
+        names = [name for name in names if options.only in name]
         self.workers = [program(options, name, architecture, threads) for name in names]
 
     def __enter__(self) -> list[Worker]:
@@ -157,6 +158,7 @@ def main() -> None:
     parser.add_argument("--ours", required=True, type=pathlib.Path)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
     parser.add_argument("--rounds", type=int, help="instead of each section's own number")
+    parser.add_argument("--only", default="", help="only programs whose name contains this, as `f32`")
     parser.add_argument("sections", nargs="*", choices=[[], *SECTIONS], metavar="SECTION")
     options = parser.parse_args()
     isa = f"XRDMATCH_ISA {os.environ.get('XRDMATCH_ISA', 'not set')}"

@@ -332,8 +332,9 @@ pub(super) unsafe fn sums<V: Vector, const R: usize, const READ: u8, const ALONG
     unsafe {
         let mut sums = [[V::splat(0.0); 2]; R];
         let mut place = Place::new::<R, ALONG>(left, right);
-        // Reading two right sides takes the registers that more steps in a round would need.
-        let round = if READ == SUM || READ == DIFFERENCE { 1 } else { ROUND };
+        // Reading two right sides takes the registers that more steps in a round would need; a wide tile has
+        // work enough in one.
+        let round = if !narrow::<V>() || READ == SUM || READ == DIFFERENCE { 1 } else { ROUND };
         for _ in 0..k / round {
             for step in 0..round {
                 add_step::<V, R, READ, ALONG>(&mut sums, place.further(step));
