@@ -157,7 +157,8 @@ unsafe fn blocks<V: Vector, const ALONG: bool>(
                 // SAFETY: within the caller's bounds; no stretch is longer than what is packed.
                 unsafe {
                     let at = panel * right.panel + from * right.step + column;
-                    let first = right.start.add(at);
+                    // Of no steps there is no right side, and nothing of it is read.
+                    let first = right.start.wrapping_add(at);
                     let next = first.wrapping_add(next::<V>(column, depth * right.step));
                     let source = Source { first, second: first, soon: next, step: right.step };
                     let packed = packs.then(|| {

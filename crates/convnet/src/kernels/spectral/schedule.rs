@@ -12,7 +12,7 @@ use crate::kernels::memory::spread;
 /// Groups of tiles, each with its own chunk and sums; the sums are joined in the order of groups.
 const GROUPS: usize = 8;
 /// Tiles of a chunk of a group.
-const CHUNK: usize = 48;
+const CHUNK: usize = 24;
 /// Values of a weights' spectrum up to which groups are worth their own sums.
 const SMALL: usize = 1 << 19;
 /// Values of the planes of a shared chunk.
