@@ -43,17 +43,6 @@ const WHOLE: [&str; 3] = ["--workspace", "--features", "convnet/reference"];
 /// The engine for graphics processors alone.
 const GPU: [&str; 3] = ["--profile=gpu", "--package=convnet", "--features=wgpu,reference"];
 
-/// The command line's tests of `--device`.
-const GPU_COMMANDS: [&str; 7] = [
-    "test",
-    "--profile=gpu",
-    "--package=xrdmatch-cli",
-    "--features=gpu",
-    "--test=cli",
-    "--",
-    "device::",
-];
-
 /// A step by name: the cargo commands it runs; `WHOLE` stands for [`WHOLE`], `GPU` for [`GPU`].
 const STEPS: [(&str, &[&[&str]]); 11] = [
     ("format", &[&["fmt", "--all", "--check"]]),
@@ -70,7 +59,15 @@ const STEPS: [(&str, &[&[&str]]); 11] = [
         &[
             &["clippy", "GPU", "--all-targets", "--quiet", "--", "-D", "warnings"],
             &["test", "GPU", "--lib", "--test=parity", "--", "gpu::", "graphics_processor"],
-            &GPU_COMMANDS,
+            &[
+                "test",
+                "--profile=gpu",
+                "--package=xrdmatch-cli",
+                "--features=gpu",
+                "--test=cli",
+                "--",
+                "device::",
+            ],
         ],
     ),
     // The package is held against the command line; the rest is `python::passes`.

@@ -161,20 +161,22 @@ unsafe fn blocks<V: Vector, const ALONG: bool>(
                     let first = right.start.wrapping_add(at);
                     let next = first.wrapping_add(next::<V>(column, depth * right.step));
                     let source = Source { first, second: first, soon: next, step: right.step };
-                    let packed = packs.then(|| {
+                    // No closure: it would keep the instructions of every machine.
+                    let mut side_by_side = None;
+                    if packs {
                         let to = packed.as_mut_ptr().cast();
                         pack::<V>(depth, source, to);
-                        Source { first: to, second: to, soon: to, step: width }
-                    });
-                    let mut ahead = Ahead::of([next], right.step, depth, stack.count * m);
+                        let source = Source { first: to, second: to, soon: to, step: width };
+                        let ahead = Ahead::of([next], right.step, depth, stack.count * m);
+                        side_by_side = Some((source, ahead));
+                    }
                     for one in 0..stack.count {
                         let start = left.start.add(one * stack.left + from * left.step);
                         let left = Left { start, ..left };
                         let start = out.start.add(one * stack.out + panel * out.panel + column);
                         let (shape, out) = ((m, depth), Out { start, ..out });
-                        if let Some(source) = packed {
-                            let ahead = Some(&mut ahead);
-                            strip::<V, PACKED, ALONG>(shape, left, source, out, add, ahead);
+                        if let Some((source, ahead)) = &mut side_by_side {
+                            strip::<V, PACKED, ALONG>(shape, left, *source, out, add, Some(ahead));
                         } else {
                             strip::<V, FIRST, ALONG>(shape, left, source, out, add, None);
                         }
@@ -464,7 +466,7 @@ mod tests {
 
     #[test]
     fn products_equal_plain_sums_for_every_instruction_set() {
-        // From the fifth on the right side is packed.
+        // The fifth and the last are packed where tiles are narrow.
         let few = [(1, 1, 1), (2, 2, 3), (12, 2, 0), (13, 1, 7), (PACKS * 6 + 1, 2, 9)];
         let all = [&few[..], &[(23, 3, 300), (PACKS * 6, 2, 513)]].concat();
         let shapes = if cfg!(miri) { &few[..] } else { &all[..] };

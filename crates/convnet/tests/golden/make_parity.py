@@ -1,8 +1,8 @@
 """Writes the golden files of `tests/parity/networks.rs`: what PyTorch computes in double precision, and how far
 its own single precision is from that.
 
-    python make_parity.py [CASE …]   # all cases, about two minutes on two cores
-    python make_parity.py search [CASE…]    # how far seeds keep from kinks; see `kink_distance`
+    python make_parity.py [CASE …]          # all cases, some minutes on two cores
+    python make_parity.py search [CASE …]   # how far seeds keep from kinks, see `kink_distance`; twenty minutes
 
 A file's records, all f64 in the form of `formula.kept` (PyTorch's names and layouts):
 
