@@ -66,7 +66,11 @@ def output(*command: str) -> str:
 
 def machine(script: str, arguments: Iterable[str], more: str) -> list[str]:
     """Where and of what the figures are."""
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    # The first processor's block; a name such as `AMD EPYC` alone does not say which.
+    lines = (line.split(":", 1) for line in open("/proc/cpuinfo").read().split("\n\n")[0].splitlines())
+    facts = {key.strip(): value.strip() for key, value in lines}
+    wide = [flag for flag in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if flag in facts.get("flags", "").split()]
+    cpu = f"{facts.get('model name', '?')} (family {facts.get('cpu family', '?')}, model {facts.get('model', '?')}; {' '.join(wide)})"
     pages = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     version = output(sys.executable, "-c", "import torch; print(torch.__version__)") or "absent"
     commit = output("git", "-C", str(HERE), "describe", "--always", "--dirty")
