@@ -133,6 +133,9 @@ unsafe fn strip<V: Vector, const ALONG: bool, const K1: u8, const K2: u8, const 
     let mut i = 0;
     while i < m {
         let rest = m - i;
+        // Of about the same height, and an even one: rows are tiles, which come in pairs, or channels.
+        let even = rest.div_ceil(rest.div_ceil(V::ROWS)).next_multiple_of(2);
+        let rows = if even > rest { 1 } else { even };
         // SAFETY: rows `i..i + R` are within the caller's bounds.
         unsafe {
             let mut left = left;
@@ -142,20 +145,17 @@ unsafe fn strip<V: Vector, const ALONG: bool, const K1: u8, const K2: u8, const 
             let at = i * out.row;
             let out = Out { real: out.real.add(at), imaginary: out.imaginary.add(at), ..out };
             if let Some(ahead) = &mut ahead {
-                ahead.ask::<V>(rest.min(V::ROWS));
+                ahead.ask::<V>(rows);
             }
-            i += if V::ROWS >= 12 && rest >= 12 {
-                tile::<V, 12, ALONG, K1, K2, K3>(k, left, right, out, add)
-            } else if V::ROWS >= 8 && rest >= 8 {
-                tile::<V, 8, ALONG, K1, K2, K3>(k, left, right, out, add)
-            } else if V::ROWS == 6 && rest >= 6 {
-                tile::<V, 6, ALONG, K1, K2, K3>(k, left, right, out, add)
-            } else if rest >= 4 {
-                tile::<V, 4, ALONG, K1, K2, K3>(k, left, right, out, add)
-            } else if rest >= 2 {
-                tile::<V, 2, ALONG, K1, K2, K3>(k, left, right, out, add)
-            } else {
-                tile::<V, 1, ALONG, K1, K2, K3>(k, left, right, out, add)
+            i += match rows {
+                1 => tile::<V, 1, ALONG, K1, K2, K3>(k, left, right, out, add),
+                2 => tile::<V, 2, ALONG, K1, K2, K3>(k, left, right, out, add),
+                4 => tile::<V, 4, ALONG, K1, K2, K3>(k, left, right, out, add),
+                6 if V::ROWS > 4 => tile::<V, 6, ALONG, K1, K2, K3>(k, left, right, out, add),
+                8 if V::ROWS > 6 => tile::<V, 8, ALONG, K1, K2, K3>(k, left, right, out, add),
+                10 if V::ROWS > 6 => tile::<V, 10, ALONG, K1, K2, K3>(k, left, right, out, add),
+                _ if V::ROWS > 6 => tile::<V, 12, ALONG, K1, K2, K3>(k, left, right, out, add),
+                _ => unreachable!("no more rows than a register tile has"),
             };
         }
     }

@@ -19,8 +19,6 @@ pub(crate) const PANEL: usize = 32;
 /// Steps of `k` between two visits of the result: 256 rows of a panel fit the first-level cache.
 pub(crate) const DEPTH: usize = 256;
 
-/// How far ahead few rows ask for the right side, in values.
-const AHEAD: usize = 512;
 /// Steps of `k` in one round of a tile's loop.
 const ROUND: usize = 4;
 /// Register tiles of a strip from which on it pays to pack the right side.
@@ -64,7 +62,7 @@ pub(super) const PACKED: u8 = 4;
 pub(super) struct Source {
     pub(super) first: *const f32,
     pub(super) second: *const f32,
-    /// What is read soon, and asked for with every step where a panel takes several strips.
+    /// What is read soon, and asked for with every step.
     pub(super) soon: *const f32,
     pub(super) step: usize,
 }
@@ -419,13 +417,11 @@ unsafe fn add_step<V: Vector, const R: usize, const READ: u8, const ALONG: bool>
                 _ => V::load(x),
             };
         }
-        if narrow::<V>() {
-            if READ == FIRST || READ == SUM {
-                V::prefetch(place.right.soon);
+        if READ == FIRST || READ == SUM {
+            V::prefetch(place.right.soon);
+            if !narrow::<V>() {
+                V::prefetch(place.right.soon.wrapping_add(V::LANES));
             }
-        } else if R <= 2 && READ == FIRST {
-            // Few rows wait for the right side, which comes from memory.
-            V::prefetch(place.right.first.wrapping_add(AHEAD));
         }
         for (i, sums) in sums.iter_mut().enumerate() {
             let a = V::splat(place.left::<ALONG>(i));
