@@ -1,9 +1,9 @@
-"""A table with the labels of another by name: python labelled.py LBS.csv TABLE.csv OUT.csv. Standard library only."""
+"""A table with the labels of another by name: python labelled.py LABELS.csv TABLE.csv OUT.csv. Standard library only."""
 import csv
 import sys
 
 with open(sys.argv[1]) as file:
-    labels = {row[2]: row[4] for row in list(csv.reader(file))[1:]}
+    labels = {row["name"]: row["label"] for row in csv.DictReader(file)}
 with open(sys.argv[2]) as source, open(sys.argv[3], "w", newline="") as target:
     rows, out = csv.reader(source), csv.writer(target, lineterminator="\n")
     header = next(rows)
