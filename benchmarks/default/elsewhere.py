@@ -1,7 +1,7 @@
 """Another task on other data: python elsewhere.py STRUCTURES.jsonl.gz META.csv.gz OUT_DIR
 
 Structures with a known space group, told apart by their pattern. Writes
-  labelled.jsonl, pool.jsonl   1,500 structures drawn at random, and all others
+  labelled.jsonl, pool.jsonl   2,500 structures drawn at random, and all others
   pool_100.jsonl, …            of the pool, its first hundred and so on; beyond its end its structures again, every
                                lattice stretched by up to 3 % in each direction
   two.csv, three.csv           name and label: cubic or not; cubic, one axis of higher order, or neither
@@ -14,7 +14,7 @@ import os
 import random
 import sys
 
-LABELLED, SIZES, STRETCH, SEED = 1500, (100, 1000, 100_000), 0.03, 0
+LABELLED, SIZES, STRETCH, SEED = 2500, (100, 1000, 100_000), 0.03, 0
 
 
 def main(structures, meta, output):

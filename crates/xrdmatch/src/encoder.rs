@@ -29,7 +29,7 @@ pub struct Pretraining {
     pub dropout: f32,
     /// Passes over the pool.
     pub epochs: u32,
-    /// Patterns in a step.
+    /// Patterns in a step; all, where there are fewer.
     pub batch: usize,
     /// The largest learning rate; it rises over the first 30 % of the steps and falls to 0.
     pub learning_rate: f32,

@@ -42,13 +42,11 @@ pub enum PretrainError {
     /// The network cannot be built.
     #[error("in [pretrain]: {0}")]
     Encoder(#[from] EncoderError),
-    /// Fewer patterns than one batch.
-    #[error("{patterns} patterns are not enough to pretrain on in batches of {batch}")]
+    /// Fewer than two patterns.
+    #[error("{patterns} unlabelled pattern(s) with a target are not enough to pretrain on")]
     TooFew {
         /// Patterns with a target.
         patterns: usize,
-        /// Patterns in a step.
-        batch: usize,
     },
     /// The loss is no longer finite.
     #[error("pretraining diverged in epoch {epoch}: a logit is not finite")]
@@ -83,13 +81,14 @@ pub fn pretrain(
 ) -> Result<Option<Encoder>, PretrainError> {
     let settings = &config.pretrain;
     let views = Views::new(config.preparation, config.augmentation, config.input, data.grid())?;
-    let (patterns, batch) = (targets.rows().len(), settings.batch);
-    if patterns < batch {
-        return Err(PretrainError::TooFew { patterns, batch });
+    let patterns = targets.rows().len();
+    if patterns < 2 {
+        return Err(PretrainError::TooFew { patterns });
     }
+    let batch = settings.batch.min(patterns);
     let mut networks = Vec::new();
     for number in 0..settings.encoders {
-        let school = School { config, views: &views, prepared, targets, number };
+        let school = School { config, views: &views, prepared, targets, batch, number };
         match school.train(observe)? {
             Some(network) => networks.push(network),
             None => return Ok(None),
@@ -111,6 +110,8 @@ struct School<'a> {
     views: &'a Views,
     prepared: &'a Prepared,
     targets: &'a Targets,
+    /// Patterns in a step: all, where there are fewer than the settings want.
+    batch: usize,
     number: u32,
 }
 
@@ -127,17 +128,17 @@ impl School<'_> {
             seed.number(Purpose::PretrainInitialization, self.number, 0, 0),
         )
         .map_err(EncoderError::from)?;
-        let mut signals = Matrix::zeros(settings.batch, self.views.bins());
-        let mut scratch = vec![Scratch::default(); settings.batch];
+        let mut signals = Matrix::zeros(self.batch, self.views.bins());
+        let mut scratch = vec![Scratch::default(); self.batch];
         // The rest of a permutation that fills no batch is left out.
-        let per_epoch = self.targets.rows().len() / settings.batch;
+        let per_epoch = self.targets.rows().len() / self.batch;
         let total = per_epoch as u64 * u64::from(settings.epochs);
         for epoch in 0..settings.epochs {
             let mut order: Vec<usize> = (0..self.targets.rows().len()).collect();
             let mut rng = seed.rng(Purpose::PretrainOrder, self.number, u64::from(epoch), 0);
             shuffle(&mut order, &mut rng);
             let mut sum = 0.0;
-            for (place, chosen) in order.chunks_exact(settings.batch).enumerate() {
+            for (place, chosen) in order.chunks_exact(self.batch).enumerate() {
                 let step = u64::from(epoch) * per_epoch as u64 + place as u64;
                 self.draw(seed, step, chosen, &mut signals, &mut scratch);
                 let loss = self.learn(&mut network, step, total, chosen, &signals);

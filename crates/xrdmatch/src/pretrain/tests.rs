@@ -104,18 +104,29 @@ fn without_formulas_the_profile_is_learnt() {
 }
 
 #[test]
-fn pretraining_stops_when_asked_and_refuses_too_few_patterns() {
+fn pretraining_stops_when_asked() {
     let (config, data) = (config(), data(40, true));
     let prepared = Prepared::new(&data, Preparation::default());
     let targets = Targets::new(Target::Auto, &data, &prepared).unwrap().unwrap();
     let stopped = pretrain(&config, &data, &prepared, &targets, &mut |_| false).unwrap();
     assert!(stopped.is_none());
-    let few = self::data(7, false);
-    let prepared = Prepared::new(&few, Preparation::default());
-    let targets = Targets::new(Target::Auto, &few, &prepared).unwrap().unwrap();
+}
+
+#[test]
+fn fewer_patterns_than_a_batch_are_one_batch_and_one_pattern_is_refused() {
+    let few = data(7, false);
+    let (_, told) = trained(&config(), &few);
+    let all = Config {
+        pretrain: Pretraining { batch: 7, ..config().pretrain },
+        ..config()
+    };
+    assert_eq!(told, trained(&all, &few).1);
+    let one = data(1, false);
+    let prepared = Prepared::new(&one, Preparation::default());
+    let targets = Targets::new(Target::Profile, &one, &prepared).unwrap().unwrap();
     assert!(matches!(
-        pretrain(&config, &few, &prepared, &targets, &mut |_| true),
-        Err(PretrainError::TooFew { patterns: 7, batch: 8 })
+        pretrain(&config(), &one, &prepared, &targets, &mut |_| true),
+        Err(PretrainError::TooFew { patterns: 1 })
     ));
 }
 
