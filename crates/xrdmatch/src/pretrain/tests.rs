@@ -116,10 +116,7 @@ fn pretraining_stops_when_asked() {
 fn fewer_patterns_than_a_batch_are_one_batch_and_one_pattern_is_refused() {
     let few = data(7, false);
     let (_, told) = trained(&config(), &few);
-    let all = Config {
-        pretrain: Pretraining { batch: 7, ..config().pretrain },
-        ..config()
-    };
+    let all = Config { pretrain: Pretraining { batch: 7, ..config().pretrain }, ..config() };
     assert_eq!(told, trained(&all, &few).1);
     let one = data(1, false);
     let prepared = Prepared::new(&one, Preparation::default());
