@@ -40,10 +40,12 @@ def pool_signals(blur=0.3):
 sigmoid = lambda z: 1 / (1 + np.exp(-np.clip(z, -50, 50)))
 
 
-def layer(x, pool, steps=300, rate=0.3, prior=0.2, temperature=0.5, weight=3.0, drop=0.3, average=0.95, momentum=0.9, batch=64, seed=0, train=None, flipped=None):
+def layer(x, pool, steps=300, rate=0.3, prior=0.2, temperature=0.5, weight=3.0, drop=0.3, average=0.95, momentum=0.9, batch=64, seed=0, train=None, flipped=None, shift=0.0):
     """The preset's layer for all draws at once: (draws, rows) log-odds of class 0 under averaged weights.
 
     `train` is the training rows of each draw, if other than those of `draws`; `flipped` those with the wrong label.
+    `shift` is added to the log-odds of labelled rows: with that of the classes' shares among them less that of the prior,
+    the log-odds without it are those at the prior (Menon et al., arXiv:2007.07314).
     """
     rng = np.random.default_rng(seed)
     train = [tr for tr, _ in draws] if train is None else train
@@ -60,7 +62,7 @@ def layer(x, pool, steps=300, rate=0.3, prior=0.2, temperature=0.5, weight=3.0, 
     for step in range(steps):
         lr = rate * 0.2 * 0.5 * (1 + np.cos(np.pi * step / steps))
         keep = (rng.random((1, d)) >= drop) / (1 - drop)
-        e = chosen.T * (sigmoid((x * keep) @ w + b) - t)
+        e = chosen.T * (sigmoid((x * keep) @ w + b + shift) - t)
         gw, gb = (x * keep).T @ e, e.sum(0)
         if weight > 0:
             u = pool[rng.integers(0, len(pool), batch)]
