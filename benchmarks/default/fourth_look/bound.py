@@ -63,7 +63,7 @@ if __name__ == "__main__":
             print(f"| {label} | {'less' if sign < 0 else 'more'} | {known.sum()} | {a[0]:.2f} ({lo:.2f} to {hi:.2f}) | {there:.2f} | {here:.2f} |")
     only = weights * np.isin(np.arange(len(y)), rows)
     base = measures([preset(sys.argv[2], pair) for pair in PAIRS], only)
-    print("layer on features | " + " | ".join(f"{v:.3f}" for v in base[0]))
+    print("layer on features | " + " | ".join(f"{v:.3f}" for v in base[0, :4]))
     for title, columns in (("landscape", energy[:, :4]), ("energy and simple", np.concatenate([energy, simple], 1))):
         pool = np.nan_to_num(columns)
         true = np.zeros((len(y), pool.shape[1]), np.float32)

@@ -38,7 +38,7 @@ def regression(name, seeds):
 if __name__ == "__main__":
     for title, way in (("layer", preset), ("logistic regression", regression)):
         base = measures([way(sys.argv[2], pair) for pair in PAIRS], weights)
-        print(f"{title}: {sys.argv[2]} | " + " | ".join(f"{v:.3f}" for v in base[0]))
+        print(f"{title}: {sys.argv[2]} | " + " | ".join(f"{v:.3f}" for v in base[0, :4]))
         for name in sys.argv[3:]:
             d = measures([way(name, pair) for pair in PAIRS], weights) - base
             lo, hi = np.quantile(d[1:], [0.025, 0.975], axis=0)

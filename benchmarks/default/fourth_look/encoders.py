@@ -4,37 +4,18 @@ All variants of one seed see the same batches, distortions, first weights and dr
 is brought to normal scores by rank over the pool; where it is not defined, it has no part in the loss. The loss is the
 cross-entropy of the composition and, for each group of targets, the mean squared error over its columns.
 """
-import gzip
-
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from formulas import parse
+from formulas import compositions
 from lab import data, signals
 
 torch.set_num_threads(1)
 STARTS = np.searchsorted(data["ur"], np.arange(int(data["pool"]) + 1))
 SINE = np.sin(np.radians(data["ui"] * 0.01)).astype(np.float32)
 VALUES = data["uv"]
-
-
-def compositions(path):
-    """Shares of atoms of the elements that 20 formulas have, and of the rest."""
-    with gzip.open(path, "rt") as file:
-        next(file)
-        parsed = [parse(line.split(",", 1)[0]) for line in file]
-    counts = {}
-    for c in parsed:
-        for e in c:
-            counts[e] = counts.get(e, 0) + 1
-    elements = sorted(e for e in counts if counts[e] >= 20)
-    target = np.zeros((len(parsed), len(elements) + 1), np.float32)
-    for i, c in enumerate(parsed):
-        for e, n in c.items():
-            target[i, elements.index(e) if e in elements else -1] += n / sum(c.values())
-    return target, [frozenset(c) for c in parsed]
 
 
 def normal_scores(values):

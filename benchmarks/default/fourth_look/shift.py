@@ -5,8 +5,8 @@ import sys
 import numpy as np
 
 from compare import side
-from lab import draws, judged, layer, sigmoid, y
-from scores import measures, member, weights
+from lab import layer, sigmoid
+from scores import measures, weights
 
 SEEDS = [int(s) for s in sys.argv[1].split(",")]
 SIDES = [side("preset composition", pair) for pair in zip(SEEDS[::2], SEEDS[1::2])]
@@ -21,20 +21,8 @@ ways = {
 }
 
 
-def brier(ps, w):
-    out = np.zeros((len(w), 2))
-    for p in ps:
-        square = (p - (y == 0)) ** 2
-        for i, (_, te) in enumerate(draws):
-            out[:, 0] += (w[:, te] * square[i, te]).sum(1) / w[:, te].sum(1) / len(draws)
-        mean, v = np.where(member, p, 0).sum(0)[judged] / member.sum(0)[judged], w[:, judged]
-        out[:, 1] += (v * (mean - (y[judged] == 0)) ** 2).sum(1) / v.sum(1)
-    return out / len(ps)
-
-
 def scored(**settings):
-    ps = [sigmoid(layer(x, u, drop=0.0, **settings)) for x, u in SIDES]
-    return np.concatenate([measures(ps, weights), brier(ps, weights)], 1)
+    return measures([sigmoid(layer(x, u, drop=0.0, **settings)) for x, u in SIDES], weights)[:, [0, 1, 2, 3, 5, 4]]
 
 
 base = scored()

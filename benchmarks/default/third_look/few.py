@@ -4,6 +4,7 @@ import re
 import sys
 
 from lab import *
+from scores import weighted_auc, weighted_f1
 
 E = [np.load(f"e_{s}.npz") for s in range(8)]
 sides = [
@@ -24,14 +25,8 @@ def measures(ps, judged, w):
     out = np.zeros((len(w), 2))
     for p in ps:
         for i, te in enumerate(judged):
-            a, b = y[te] == 0, y[te] == 1
-            q, v = p[i, te], w[:, te]
-            g = (q[a][:, None] > q[b][None]) + 0.5 * (q[a][:, None] == q[b][None])
-            with np.errstate(invalid="ignore"):
-                auc = ((v[:, a] @ g) * v[:, b]).sum(1) / (v[:, a].sum(1) * v[:, b].sum(1))
-            out[:, 0] += np.nan_to_num(auc, nan=0.5)
-            for truth, said in ((a, q > 0), (b, q <= 0)):
-                out[:, 1] += v[:, truth & said].sum(1) / np.maximum(1, v[:, truth].sum(1) + v[:, said].sum(1))
+            out[:, 0] += np.nan_to_num(weighted_auc(p[i, te], y[te], w[:, te]), nan=0.5)
+            out[:, 1] += weighted_f1(p[i, te] > 0, y[te], w[:, te])
     return out / len(ps) / len(judged)
 
 

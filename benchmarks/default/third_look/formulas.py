@@ -1,5 +1,25 @@
-"""Formulas to numbers of atoms."""
+"""Formulas to numbers and shares of atoms."""
+import gzip
 import re
+
+import numpy as np
+
+
+def compositions(path):
+    """Of every row of the pool: shares of atoms of the elements that 20 formulas have, and of the rest; its set of elements."""
+    with gzip.open(path, "rt") as file:
+        next(file)
+        parsed = [parse(line.split(",", 1)[0]) for line in file]
+    counts = {}
+    for c in parsed:
+        for e in c:
+            counts[e] = counts.get(e, 0) + 1
+    elements = sorted(e for e in counts if counts[e] >= 20)
+    target = np.zeros((len(parsed), len(elements) + 1), np.float32)
+    for i, c in enumerate(parsed):
+        for e, n in c.items():
+            target[i, elements.index(e) if e in elements else -1] += n / sum(c.values())
+    return target, [frozenset(c) for c in parsed]
 
 
 def parse(formula):

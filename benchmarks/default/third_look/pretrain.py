@@ -1,28 +1,15 @@
 """Encoders as the preset makes them, in NumPy: python pretrain.py ULBS.csv.gz SEED …, which writes
 e_SEED.npz with the features of labelled rows and of the pool. Not the program's encoders: other random numbers, and the
 distortion without shifts, broadening, noise and impurities."""
-import gzip
 import sys
 
 import numpy as np
 
-from formulas import parse
+from formulas import compositions
 from lab import data, labeled_signals, pool_signals
 
-with gzip.open(sys.argv[1], "rt") as file:
-    next(file)
-    compositions = [parse(line.split(",", 1)[0]) for line in file]
-counts = {}
-for c in compositions:
-    for e in c:
-        counts[e] = counts.get(e, 0) + 1
-elements = sorted(e for e in counts if counts[e] >= 20)
-target = np.zeros((len(compositions), len(elements) + 1), np.float32)
-for i, c in enumerate(compositions):
-    for e, n in c.items():
-        target[i, elements.index(e) if e in elements else -1] += n / sum(c.values())
-
-starts = np.searchsorted(data["ur"], np.arange(len(compositions) + 1))
+target, _ = compositions(sys.argv[1])
+starts = np.searchsorted(data["ur"], np.arange(len(target) + 1))
 ui, uv = data["ui"], data["uv"]
 
 

@@ -43,7 +43,7 @@ pub enum PretrainError {
     #[error("in [pretrain]: {0}")]
     Encoder(#[from] EncoderError),
     /// Fewer than two patterns.
-    #[error("{patterns} unlabelled pattern(s) with a target are not enough to pretrain on")]
+    #[error("of the unlabelled patterns {patterns} can be pretrained on, but it takes two or more")]
     TooFew {
         /// Patterns with a target.
         patterns: usize,

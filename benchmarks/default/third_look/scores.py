@@ -1,4 +1,4 @@
-"""Scores over the development draws, with bootstrap weights over compounds (as in ../third_look/ideas.py)."""
+"""Scores over the development draws, with bootstrap weights over compounds."""
 import numpy as np
 
 from lab import draws, judged, y
@@ -27,14 +27,21 @@ def weighted_f1(positive, t, w):
     return scores
 
 
+def weighted_brier(p, t, w):
+    return (w * (p - (t == 0)) ** 2).sum(1) / w.sum(1)
+
+
 def measures(ps, w):
-    """Means over `ps` for each row of weights: AUC and macro-F1 over draws, then AUC and macro-F1 out of bag."""
-    out = np.zeros((len(w), 4))
+    """Means over `ps` for each row of weights: AUC, macro-F1 over draws; AUC, macro-F1, Brier score out of bag; Brier
+    score over draws."""
+    out = np.zeros((len(w), 6))
     for p in ps:
         for i, (_, te) in enumerate(draws):
             out[:, 0] += np.nan_to_num(weighted_auc(p[i, te], y[te], w[:, te]), nan=0.5) / len(draws)
             out[:, 1] += weighted_f1(p[i, te] > 0.5, y[te], w[:, te]) / len(draws)
+            out[:, 5] += weighted_brier(p[i, te], y[te], w[:, te]) / len(draws)
         m, t, v = np.where(member, p, 0).sum(0)[judged] / member.sum(0)[judged], y[judged], w[:, judged]
         out[:, 2] += weighted_auc(m, t, v)
         out[:, 3] += weighted_f1(m > 0.5, t, v)
+        out[:, 4] += weighted_brier(m, t, v)
     return out / len(ps)
