@@ -375,6 +375,8 @@ test("the theme can be chosen, and what was analysed is still there when one com
   await page.getByRole("link", { name: "Runs" }).click();
   await page.waitForSelector("tbody tr");
   await page.getByRole("link", { name: "Analyse" }).click();
+  // The page follows its address in a task of its own, after the click is over.
+  await page.locator(".verdict").waitFor();
   assert.equal(await page.locator(".verdict").count(), 1);
   await page.close();
 });
