@@ -80,6 +80,13 @@ impl Architecture {
         self
     }
 
+    /// What the names of the last layer's weights begin with, `classifer` being the published code's
+    /// spelling.
+    #[must_use]
+    pub fn last_layer(&self) -> String {
+        format!("classifer.{}", self.classifier.len().saturating_sub(1))
+    }
+
     /// Number of classes: the outputs of the last linear layer; zero when the classifier does not
     /// end with one, which [`shapes`](Self::shapes) refuses.
     #[must_use]

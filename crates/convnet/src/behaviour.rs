@@ -288,7 +288,7 @@ pub(crate) fn embeddings_enter_the_last_linear_layer(engine: &Engine) {
         let logits = network.infer(&signals, Weights::Current);
         let embedded = network.embed(&signals, Weights::Current);
         let weights = network.weights(Weights::Current);
-        let prefix = format!("classifer.{}", architecture.classifier.len() - 1);
+        let prefix = architecture.last_layer();
         let (w, b) = (&weights[&format!("{prefix}.weight")], &weights[&format!("{prefix}.bias")]);
         for row in 0..33 {
             let x = embedded.row(row);

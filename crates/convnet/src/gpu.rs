@@ -171,7 +171,7 @@ impl Network for GpuNetwork {
     }
 
     fn embed(&mut self, signals: &Matrix, weights: Weights) -> Matrix {
-        let last = format!("classifer.{}.weight", self.architecture.classifier.len() - 1);
+        let last = format!("{}.weight", self.architecture.last_layer());
         let features = self.shapes[&last][1];
         let embedded = self.infer_until(signals, weights, Until::Embedding);
         Matrix::from_vec(signals.rows(), features, embedded)

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use crate::lattice::LatticeError;
 use crate::profile::{Profile, ProfileError, measured};
 use crate::simulate::{Recipe, SimulateError, simulate};
 use crate::structure::{StructureFileError, StructureReader};
@@ -31,6 +32,16 @@ pub enum BatchError {
         /// Why not.
         source: SimulateError,
     },
+    /// The strained vectors are no lattice.
+    #[error("{}, structure `{name}`, strained: {source}", path.display())]
+    Strain {
+        /// The file.
+        path: PathBuf,
+        /// The structure.
+        name: String,
+        /// Why not.
+        source: LatticeError,
+    },
     /// The structure's pattern cannot be given line profiles.
     #[error("{}, structure `{name}`: {source}", path.display())]
     Profile {
@@ -49,13 +60,25 @@ impl BatchError {
     pub fn structure(&self) -> Option<&str> {
         match self {
             Self::Read(_) => None,
-            Self::Simulate { name, .. } | Self::Profile { name, .. } => Some(name),
+            Self::Simulate { name, .. }
+            | Self::Strain { name, .. }
+            | Self::Profile { name, .. } => Some(name),
         }
     }
 }
 
 /// Changes a pattern by its name, for counting noise from the caller's random numbers.
 pub type Finish<'a> = &'a (dyn Fn(&str, &mut [f32]) + Sync);
+
+/// Further rows of every structure: the same with its lattice strained, as compounds of one structure
+/// type differ ([`Lattice::strained`](crate::Lattice::strained)).
+#[derive(Clone, Copy)]
+pub struct Strained<'a> {
+    /// How many.
+    pub rows: u32,
+    /// The strain of a row by the structure's name and the row's number, counted from 1.
+    pub strain: &'a (dyn Fn(&str, u32) -> [f64; 6] + Sync),
+}
 
 /// What is made of every structure of a batch.
 #[derive(Clone, Copy)]
@@ -68,13 +91,15 @@ pub struct Simulation<'a> {
     pub grid: &'a Grid,
     /// What is done last to a pattern with profiles.
     pub finish: Option<Finish<'a>>,
+    /// Further rows with strained lattices, named after the first with `~1`, `~2`, ….
+    pub strained: Option<Strained<'a>>,
 }
 
 impl<'a> Simulation<'a> {
     /// Sticks by a recipe.
     #[must_use]
     pub fn sticks(recipe: &'a Recipe, grid: &'a Grid) -> Self {
-        Self { recipe, profile: None, grid, finish: None }
+        Self { recipe, profile: None, grid, finish: None, strained: None }
     }
 
     /// The row of one structure under a name; `path` is what errors call its file.
@@ -164,9 +189,9 @@ impl Batch<'_> {
         };
         structures
             .into_iter()
-            .map(|structure| {
-                let structure = structure?;
-                self.row(path, &structure, name(&structure))
+            .flat_map(|structure| match structure {
+                Ok(structure) => self.rows(path, &structure, name(&structure)),
+                Err(error) => vec![Err(error.into())],
             })
             .collect()
     }
@@ -182,17 +207,39 @@ impl Batch<'_> {
             if structures.is_empty() {
                 return ControlFlow::Continue(());
             }
-            let rows: Vec<_> = structures
+            let rows: Vec<Vec<_>> = structures
                 .into_par_iter()
-                .map(|structure| {
-                    let structure = structure?;
-                    self.row(path, &structure, structure.name.clone())
+                .map(|structure| match structure {
+                    Ok(structure) => self.rows(path, &structure, structure.name.clone()),
+                    Err(error) => vec![Err(error.into())],
                 })
                 .collect();
-            for row in rows {
+            for row in rows.into_iter().flatten() {
                 accept(Outcome { path, row })?;
             }
         }
+    }
+
+    /// The row of a structure and those with its lattice strained.
+    fn rows(
+        &self,
+        path: &Path,
+        structure: &Structure,
+        name: String,
+    ) -> Vec<Result<Row, BatchError>> {
+        let Some(Strained { rows, strain }) = self.simulation.strained else {
+            return vec![self.row(path, structure, name)];
+        };
+        let strained = (1..=rows).map(|number| {
+            let mut other = structure.clone();
+            other.lattice = other.lattice.strained(strain(&name, number)).map_err(|source| {
+                let (path, name) = (path.to_path_buf(), structure.name.clone());
+                BatchError::Strain { path, name, source }
+            })?;
+            self.row(path, &other, format!("{name}~{number}"))
+        });
+        let strained: Vec<_> = strained.collect();
+        std::iter::once(self.row(path, structure, name)).chain(strained).collect()
     }
 
     fn row(&self, path: &Path, structure: &Structure, name: String) -> Result<Row, BatchError> {
@@ -203,7 +250,7 @@ impl Batch<'_> {
             formula: Some(structure.reduced_formula()),
             ..Row::default()
         };
-        let Simulation { recipe, profile, grid, finish } = *self.simulation;
+        let Simulation { recipe, profile, grid, finish, .. } = *self.simulation;
         let Some(profile) = profile else {
             let peaks = simulate(structure, recipe).map_err(|source| {
                 let (path, name) = of();
@@ -297,6 +344,7 @@ mod tests {
             profile: Some(&profile),
             grid: &grid,
             finish: Some(&finish),
+            strained: None,
         };
         let mut rows = Vec::new();
         simulate_files(&[path], &simulation, &mut |outcome| {
@@ -305,6 +353,39 @@ mod tests {
         });
         let largest = rows[0].values.iter().copied().fold(0.0, f32::max);
         assert!((largest - 2.0).abs() < 1e-6 && rows[0].indices.len() > 500);
+    }
+
+    #[test]
+    fn strained_rows_follow_their_structure_and_have_other_angles() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let write = |name: &str, text: &str| {
+            let path = directory.path().join(name);
+            fs::write(&path, text).expect("written");
+            path
+        };
+        let paths =
+            [write("salt.vasp", POSCAR), write("two.jsonl", LINE), write("no.cif", "data_x\n")];
+        let strain = |_: &str, number: u32| [0.01 * f64::from(number), 0.0, 0.0, 0.0, 0.0, 0.0];
+        let (recipe, grid) = (Recipe::paper(), Grid::published());
+        let simulation = Simulation {
+            strained: Some(Strained { rows: 2, strain: &strain }),
+            ..Simulation::sticks(&recipe, &grid)
+        };
+        let mut rows = Vec::new();
+        simulate_files(&paths, &simulation, &mut |outcome| {
+            rows.push(outcome.row.map_err(|error| error.to_string()));
+            ControlFlow::Continue(())
+        });
+        assert!(rows.pop().expect("one for the damaged file").is_err());
+        let rows: Vec<Row> = rows.into_iter().map(|row| row.expect("a row")).collect();
+        let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
+        assert_eq!(names, ["salt", "salt~1", "salt~2", "ID", "ID~1", "ID~2"]);
+        for three in rows.chunks(3) {
+            assert!(three.iter().all(|row| row.formula == three[0].formula));
+            // A larger lattice reflects at smaller angles.
+            assert!(three[0].indices[0] > three[1].indices[0]);
+            assert!(three[1].indices[0] > three[2].indices[0]);
+        }
     }
 
     #[test]

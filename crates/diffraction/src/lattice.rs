@@ -1,5 +1,7 @@
 //! Lattices: three vectors that repeat a crystal.
 
+mod strain;
+
 /// Three basis vectors of a lattice, right- or left-handed, with a volume above zero.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Lattice {

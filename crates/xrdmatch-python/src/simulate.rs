@@ -107,7 +107,8 @@ pub(crate) fn simulate(
         }
     };
     let (recipe, profile) = (&recipe, profile.as_ref());
-    let simulation = Simulation { recipe, profile, grid: &grid, finish: Some(&noise) };
+    let simulation =
+        Simulation { recipe, profile, grid: &grid, strained: None, finish: Some(&noise) };
     let (rows, skipped) = interruptible(py, None, |stop, _| {
         let (mut names, mut rows, mut skipped) = (Names::default(), Vec::new(), Vec::new());
         let mut fatal = None;

@@ -5,7 +5,7 @@
 
 mod layers;
 
-use convnet::{AdamW, Architecture, Decay, Initialization, Precision};
+use convnet::{AdamW, Architecture, Decay, Initialization, Precision, Tensors};
 use serde::{Deserialize, Serialize};
 
 use crate::augment::{Augmentation, AugmentationError, Preparation};
@@ -118,6 +118,10 @@ pub struct OptimizerSettings {
     pub decay: Decay,
     /// Decay of the running average of the weights (EMA); 0 keeps none.
     pub average: f32,
+    /// Stochastic weight averaging: after this part of the steps the running average is the plain
+    /// mean of all weights since, running statistics with them (Izmailov et al., UAI 2018,
+    /// arXiv:1803.05407); 0 for none. In \[0, 1), and not together with `average`.
+    pub swa_from: f32,
 }
 
 impl Default for OptimizerSettings {
@@ -130,13 +134,19 @@ impl Default for OptimizerSettings {
             weight_decay: 0.01,
             decay: Decay::All,
             average: 0.0,
+            swa_from: 0.0,
         }
     }
 }
 
 impl OptimizerSettings {
-    /// The optimiser at a point of the schedule, where the learning rate is multiplied by `factor`.
-    pub fn at(&self, factor: f64) -> AdamW {
+    /// Whether an average of the weights is kept.
+    pub fn averages(&self) -> bool {
+        self.average > 0.0 || self.swa_from > 0.0
+    }
+
+    /// The optimiser at `step` of `steps`, where the schedule multiplies the learning rate by `factor`.
+    pub fn at(&self, factor: f64, step: u64, steps: u64) -> AdamW {
         #[expect(clippy::cast_possible_truncation, reason = "a learning rate travels as f32")]
         AdamW {
             learning_rate: (f64::from(self.learning_rate) * factor) as f32,
@@ -145,8 +155,25 @@ impl OptimizerSettings {
             epsilon: self.epsilon,
             weight_decay: self.weight_decay,
             decay: self.decay,
-            average: (self.average > 0.0).then_some(self.average),
+            average: self.averages().then(|| self.memory(step, steps)),
         }
+    }
+
+    /// How much of the average is kept at a step. Of n weights before it, the mean keeps n / (n + 1).
+    fn memory(&self, step: u64, steps: u64) -> f32 {
+        if self.swa_from == 0.0 {
+            return self.average;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "a part of the steps"
+        )]
+        let first = (f64::from(self.swa_from) * steps as f64) as u64;
+        let before = step.saturating_sub(first) as f64;
+        #[expect(clippy::cast_possible_truncation, reason = "a memory travels as f32")]
+        let memory = (before / (before + 1.0)) as f32;
+        memory
     }
 }
 
@@ -208,11 +235,18 @@ pub enum ConfigError {
         least: usize,
     },
     /// The teacher or the evaluation needs an average that is not kept.
-    #[error("setting `{setting}` needs an average of the weights, but `optimizer.average` is 0")]
+    #[error(
+        "setting `{setting}` needs an average of the weights, but `optimizer.average` and `optimizer.swa_from` are 0"
+    )]
     NoAverage {
         /// The setting that needs it.
         setting: &'static str,
     },
+    /// One average is kept, not two.
+    #[error(
+        "setting `optimizer.average` and setting `optimizer.swa_from` are both above 0: choose one"
+    )]
+    TwoAverages,
 }
 
 impl Config {
@@ -239,7 +273,7 @@ impl Config {
                 return Err(ConfigError::Batch { setting, found, least: 2 });
             }
         }
-        if self.optimizer.average == 0.0 {
+        if !self.optimizer.averages() {
             let teacher = self.objective.algorithm.teacher().unwrap_or(self.training.teacher);
             if self.objective.uses_unlabeled() && teacher == Teacher::Average {
                 return Err(ConfigError::NoAverage { setting: "training.teacher" });
@@ -257,7 +291,14 @@ impl Config {
 
     fn validate_optimizer(&self) -> Result<(), ConfigError> {
         let OptimizerSettings {
-            learning_rate, beta1, beta2, epsilon, weight_decay, average, ..
+            learning_rate,
+            beta1,
+            beta2,
+            epsilon,
+            weight_decay,
+            average,
+            swa_from,
+            ..
         } = self.optimizer;
         let unit = |value: f32| (0.0..1.0).contains(&value);
         let checks = [
@@ -277,7 +318,11 @@ impl Config {
                 "at least 0",
             ),
             ("average", average, unit(average), "at least 0 and below 1"),
+            ("swa_from", swa_from, unit(swa_from), "at least 0 and below 1"),
         ];
+        if average > 0.0 && swa_from > 0.0 {
+            return Err(ConfigError::TwoAverages);
+        }
         match checks.into_iter().find(|(_, _, ok, _)| !ok) {
             Some((setting, found, _, expected)) => {
                 Err(ConfigError::Optimizer { setting, found, expected })
@@ -286,11 +331,43 @@ impl Config {
         }
     }
 
+    /// The layers of the network that is trained: those of [`architecture`](Self::architecture), with
+    /// as many outputs as the objective has heads for each class.
+    ///
+    /// # Errors
+    /// If the preset's name is unknown.
+    pub fn trained_architecture(&self) -> Result<Architecture, ConfigError> {
+        let outputs = usize::from(self.classes) * self.objective.heads();
+        Ok(self.architecture()?.with_classes(outputs))
+    }
+
+    /// What of trained weights is the network of [`architecture`](Self::architecture): all, or the last
+    /// head where there are several.
+    pub(crate) fn deployed(&self, mut weights: Tensors) -> Tensors {
+        let heads = self.objective.heads();
+        let Ok(architecture) = self.architecture() else { return weights };
+        for part in ["weight", "bias"] {
+            let Some(tensor) = weights.get_mut(&format!("{}.{part}", architecture.last_layer()))
+            else {
+                continue;
+            };
+            if let Some(outputs) = tensor.shape.first_mut() {
+                *outputs /= heads;
+            }
+            let before = tensor.data.len() / heads * (heads - 1);
+            tensor.data.drain(..before);
+        }
+        weights
+    }
+
     /// The network's layers, with one output per class.
     ///
     /// # Errors
     /// If the preset's name is unknown.
     pub fn architecture(&self) -> Result<Architecture, ConfigError> {
+        if self.pretrain.is_on() && self.pretrain.fine_tune {
+            return Ok(self.pretrain.architecture(self.classes.into()));
+        }
         match &self.network.architecture {
             ArchitectureChoice::Layers(architecture) => Ok(architecture.clone()),
             ArchitectureChoice::Preset(name) => Architecture::preset(name)
@@ -300,5 +377,66 @@ impl Config {
                     known: Architecture::PRESETS.join(", "),
                 }),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn stochastic_averaging_keeps_the_plain_mean_of_the_last_steps() {
+        let settings = OptimizerSettings { swa_from: 0.6, ..OptimizerSettings::default() };
+        assert!(settings.averages() && !OptimizerSettings::default().averages());
+        let weight = |step: u64| (step * step) as f64;
+        let mut average = 7.0;
+        for step in 0..20 {
+            let memory = f64::from(settings.at(1.0, step, 20).average.expect("an average"));
+            average = memory * average + (1.0 - memory) * weight(step);
+        }
+        let expected = (12..20).map(weight).sum::<f64>() / 8.0;
+        assert!((average - expected).abs() < 1e-4 * expected, "{average} {expected}");
+        let moving = OptimizerSettings { average: 0.9, ..OptimizerSettings::default() };
+        assert_eq!(moving.at(1.0, 3, 20).average, Some(0.9));
+    }
+
+    #[test]
+    fn two_averages_and_fine_tuning_several_encoders_are_refused() {
+        let mut config = Config::default();
+        (config.optimizer.average, config.optimizer.swa_from) = (0.9, 0.5);
+        assert!(matches!(config.validate(4501), Err(ConfigError::TwoAverages)));
+        let mut config = Config::default();
+        (config.pretrain.fine_tune, config.pretrain.encoders) = (true, 2);
+        let found = config.validate(4501);
+        let encoders = EncoderError::Setting {
+            setting: "encoders",
+            found: 2.0,
+            expected: "1 where `fine_tune` is on",
+        };
+        assert!(matches!(found, Err(ConfigError::Pretrain(error)) if error == encoders));
+    }
+
+    #[test]
+    fn of_two_heads_the_last_is_deployed() {
+        let mut config = Config::default();
+        config.network.architecture = ArchitectureChoice::Preset("linear".to_owned());
+        let tensor = |shape: &[usize]| convnet::Tensor {
+            shape: shape.to_vec(),
+            data: (0..shape.iter().product::<usize>()).map(|value| value as f32).collect(),
+        };
+        let name =
+            |part: &str| format!("{}.{part}", config.architecture().expect("layers").last_layer());
+        let weights = |rows| {
+            Tensors::from([(name("weight"), tensor(&[rows, 3])), (name("bias"), tensor(&[rows]))])
+        };
+        assert_eq!(config.deployed(weights(2)), weights(2));
+        let (weight, bias) = (name("weight"), name("bias"));
+        let before = weights(4);
+        config.objective.algorithm = crate::objective::Algorithm::Abc;
+        assert_eq!(config.trained_architecture().expect("layers").classes(), 4);
+        let after = config.deployed(before);
+        assert_eq!((&after[&weight].shape[..], &after[&bias].shape[..]), (&[2, 3][..], &[2][..]));
+        assert_eq!(after[&weight].data, [6.0, 7.0, 8.0, 9.0, 10.0, 11.0]);
+        assert_eq!(after[&bias].data, [2.0, 3.0]);
     }
 }

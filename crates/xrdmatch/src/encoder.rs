@@ -35,6 +35,9 @@ pub struct Pretraining {
     pub learning_rate: f32,
     /// Decoupled weight decay.
     pub weight_decay: f32,
+    /// Whether every experiment trains a copy of the encoder, with a linear layer on it, in place of
+    /// the network of `[network]` on the frozen encoder's features. One encoder only.
+    pub fine_tune: bool,
 }
 
 impl Default for Pretraining {
@@ -48,6 +51,7 @@ impl Default for Pretraining {
             batch: 128,
             learning_rate: 1e-3,
             weight_decay: 0.02,
+            fine_tune: false,
         }
     }
 }
@@ -110,6 +114,11 @@ impl Pretraining {
         self.target != Target::None
     }
 
+    /// Whether there is an encoder that stays as it is, through which patterns are seen.
+    pub fn is_frozen(&self) -> bool {
+        self.is_on() && !self.fine_tune
+    }
+
     /// Refuses settings that make no sense.
     ///
     /// # Errors
@@ -119,6 +128,8 @@ impl Pretraining {
             if ok { Ok(()) } else { Err(EncoderError::Setting { setting, found, expected }) }
         };
         check("encoders", self.encoders.into(), self.encoders > 0, "at least 1")?;
+        let one = !self.fine_tune || self.encoders == 1;
+        check("encoders", self.encoders.into(), one, "1 where `fine_tune` is on")?;
         check("epochs", self.epochs.into(), self.epochs > 0, "at least 1")?;
         check("batch", self.batch as f64, self.batch > 1, "at least 2")?;
         check("hidden", 0.0, !self.hidden.is_empty(), "a list of at least one width")?;
@@ -232,6 +243,27 @@ impl Encoder {
         let mean = get("mean", Some(settings.features()))?;
         let scale = get("scale", Some(networks.len()))?;
         Ok(Self { networks, mean, scale })
+    }
+
+    /// `start`, the weights of a network of [`Pretraining::architecture`], with those of a stored
+    /// encoder in place of its hidden layers'.
+    ///
+    /// # Errors
+    /// If a tensor is missing.
+    pub(crate) fn begin(
+        settings: &Pretraining,
+        encoder: &Tensors,
+        mut start: Tensors,
+    ) -> Result<Tensors, EncoderError> {
+        let last = settings.architecture(1).last_layer();
+        for (name, tensor) in &mut start {
+            if name.strip_prefix(&last).is_none_or(|rest| !rest.starts_with('.')) {
+                let stored = encoder.get(&format!("0.{name}"));
+                let missing = || EncoderError::Missing { name: name.clone() };
+                *tensor = stored.ok_or_else(missing)?.clone();
+            }
+        }
+        Ok(start)
     }
 
     /// Everything, as tensors.

@@ -80,7 +80,8 @@ pub fn export(
     let config = &manifest.config;
     let step = checkpoint.state.progress.step;
     let weights = trained_weights(config, checkpoint);
-    let encoder = run.encoder()?;
+    // One that was fine-tuned is in the weights.
+    let encoder = run.encoder()?.filter(|_| config.pretrain.is_frozen());
     let bytes = match format {
         Format::Safetensors => {
             let encoder = encoder.into_iter().flatten();

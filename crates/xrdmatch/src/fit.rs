@@ -87,7 +87,7 @@ pub fn fit(
         if ended == Continue::Stop {
             return Ok(None);
         }
-        trained.push(trainer.state().into_trained(config.training.evaluate_with));
+        trained.push(trainer.state().into_trained(config));
     }
     Ok(Some(Fitted { config: config.clone(), grid, encoder, members: trained }))
 }

@@ -3,18 +3,23 @@
 //! A pattern of sticks differs from itself by a lattice 0.1 % larger as much as from any other. A
 //! Gaussian blur lets near peaks count as near, wider bins make the signal short, and the square
 //! root keeps the strongest peaks from drowning the others. With sticks of intensity *s* at
-//! positions *x* (grid points, not necessarily whole) and bins centred at *c*,
+//! places *x* on the axis ([`Axis`]; in grid points, not necessarily whole) and bins centred at *c*,
 //!
 //! 1. profile(c) = Σ s · (1/b) · exp(−(c − x)² / 2(bσ)²), with the broadening *b* of a view
 //!    (1 for none); without a blur, the sum of the sticks in the bin;
 //! 2. transform: the profile, or its square root;
 //! 3. scale: the largest value becomes 1, or the root of the mean square does.
 //!
-//! Not covered: an axis in Q (the wavelength of a table is not known), Cauchy tails, backgrounds.
+//! Not covered: Cauchy tails, backgrounds.
+
+mod axis;
 
 use convnet::Matrix;
 use diffraction::Grid;
 use serde::{Deserialize, Serialize};
+
+pub use axis::Axis;
+use axis::Ruler;
 
 /// Half the width of the blur in standard deviations; less than 4e-4 of a peak's height lies beyond.
 const REACH: f32 = 4.0;
@@ -29,9 +34,12 @@ const FEWEST_BINS: usize = 3;
 pub struct Input {
     /// What becomes of the intensities.
     pub transform: Transform,
-    /// Standard deviation of the Gaussian blur in degrees two-theta; 0 for none.
+    /// Along what bins are equally wide.
+    pub axis: Axis,
+    /// Standard deviation of the Gaussian blur in degrees two-theta (on another axis: the same part of
+    /// its length); 0 for none.
     pub blur: f64,
-    /// Width of a bin in degrees two-theta; 0 for the grid's own points.
+    /// Width of a bin in degrees two-theta, likewise; 0 for as many bins as the grid has points.
     pub bin: f64,
     /// What the values of a signal are measured by.
     pub scale: Scale,
@@ -39,7 +47,13 @@ pub struct Input {
 
 impl Default for Input {
     fn default() -> Self {
-        Self { transform: Transform::None, blur: 0.0, bin: 0.0, scale: Scale::Peak }
+        Self {
+            transform: Transform::None,
+            axis: Axis::TwoTheta,
+            blur: 0.0,
+            bin: 0.0,
+            scale: Scale::Peak,
+        }
     }
 }
 
@@ -118,7 +132,7 @@ impl Input {
     /// # Errors
     /// If the settings make no sense there.
     pub fn renderer(&self, grid: Grid) -> Result<Renderer, InputError> {
-        let Self { transform, blur, bin, scale } = *self;
+        let Self { transform, axis, blur, bin, scale } = *self;
         for (setting, found) in [("blur", blur), ("bin", bin)] {
             if !(found.is_finite() && found >= 0.0) {
                 return Err(InputError::Width { setting, found });
@@ -140,7 +154,7 @@ impl Input {
         }
         #[expect(clippy::cast_possible_truncation, reason = "widths travel as f32")]
         let (width, sigma) = (width as f32, (blur / grid.step()) as f32);
-        Ok(Renderer { grid, bins, width, sigma, transform, scale })
+        Ok(Renderer { grid, ruler: Ruler::new(axis, grid), bins, width, sigma, transform, scale })
     }
 }
 
@@ -148,6 +162,7 @@ impl Input {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Renderer {
     grid: Grid,
+    ruler: Ruler,
     bins: usize,
     /// Grid points per bin.
     width: f32,
@@ -170,15 +185,15 @@ impl Renderer {
 
     /// The angle of a bin's centre, degrees two-theta.
     pub fn two_theta(&self, bin: usize) -> f64 {
-        let position = (bin as f64 + 0.5) * f64::from(self.width) - 0.5;
-        self.grid.start() + self.grid.step() * position
+        let place = (bin as f64 + 0.5) * f64::from(self.width) - 0.5;
+        self.grid.start() + self.grid.step() * self.ruler.position(place)
     }
 
     /// The first step as a matrix, (points, bins): what a stick of intensity 1 at each grid point adds
     /// to each bin. `None` where every point is a bin.
     pub fn matrix(&self) -> Option<Matrix> {
         #[expect(clippy::float_cmp, reason = "exactly 1 when no bin was asked for")]
-        if self.sigma == 0.0 && self.width == 1.0 {
+        if self.sigma == 0.0 && self.width == 1.0 && self.ruler.is_the_grid() {
             return None;
         }
         let mut matrix = Matrix::zeros(self.grid.points(), self.bins);
@@ -196,16 +211,16 @@ impl Renderer {
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         clippy::cast_precision_loss,
-        reason = "positions and bins are below 65,536, exact in f32; clamped where they are negative"
+        reason = "places and bins are below 65,536, exact in f32; negative ones are passed over"
     )]
     pub fn profile(&self, sticks: &[Stick], broadening: f32, signal: &mut [f32]) {
         signal.fill(0.0);
         let last = self.bins - 1;
         if self.sigma == 0.0 {
             for stick in sticks {
-                let bin = ((stick.position + 0.5) / self.width).max(0.0) as usize;
-                if bin <= last {
-                    signal[bin] += stick.intensity;
+                let bin = (self.ruler.place(stick.position) + 0.5) / self.width;
+                if bin >= 0.0 && bin as usize <= last {
+                    signal[bin as usize] += stick.intensity;
                 }
             }
             return;
@@ -214,15 +229,16 @@ impl Renderer {
         let (height, falloff) = (1.0 / broadening, -0.5 / (sigma * sigma));
         let center = |bin: usize| (bin as f32 + 0.5) * self.width - 0.5;
         for &Stick { position, intensity } in sticks {
+            let place = self.ruler.place(position);
             let bin = |x: f32| (x + 0.5) / self.width - 0.5;
-            let from = bin(position - REACH * sigma).ceil().max(0.0);
-            let to = bin(position + REACH * sigma).floor().min(last as f32);
+            let from = bin(place - REACH * sigma).ceil().max(0.0);
+            let to = bin(place + REACH * sigma).floor().min(last as f32);
             if from > to {
                 continue;
             }
             let (from, to) = (from as usize, to as usize);
             for (offset, value) in signal[from..=to].iter_mut().enumerate() {
-                let distance = center(from + offset) - position;
+                let distance = center(from + offset) - place;
                 *value += intensity * height * (falloff * distance * distance).exp();
             }
         }

@@ -36,7 +36,7 @@ pub trait Judges {
     /// Whether networks see the grid as it is.
     fn sees_the_grid(&self) -> bool {
         let config = self.config();
-        config.input.is_published() && !config.pretrain.is_on()
+        config.input.is_published() && !config.pretrain.is_frozen()
     }
 
     /// Refuses data on another grid.

@@ -226,7 +226,7 @@ impl Members {
     #[must_use]
     pub fn sees_the_grid(&self) -> bool {
         let config = self.config();
-        config.input.is_published() && !config.pretrain.is_on()
+        config.input.is_published() && !config.pretrain.is_frozen()
     }
 
     /// What the networks see of patterns that are given by their sticks: prepared values by ascending

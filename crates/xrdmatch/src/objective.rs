@@ -3,7 +3,9 @@
 //! One consistency objective serves all algorithms; they differ in the rule that decides which
 //! pseudo-labels count ([`Rule`]). With *B* labelled and *U* unlabelled patterns in a step,
 //!
-//! 1. supervised loss: 1/B · Σ w(y) · CE(labelled logits, y);
+//! 1. supervised loss: 1/B · Σ w(y) · CE(labelled logits, y), or with a robustness r above 0 the
+//!    generalised cross-entropy (1 − p(y)^r) / r in its place, which is CE at r → 0 and at r = 1 half
+//!    the absolute error, and gives rows that the network holds for mislabelled less of a say;
 //! 2. alignment, where it is on: the weak view's probabilities times prior / running mean of the
 //!    pool's predictions, normalised (which adds ln(prior / mean) to the logits);
 //! 3. confidence of an unlabelled pattern: the largest probability q of its weak view; pseudo-label:
@@ -16,13 +18,15 @@
 //! Class weights w multiply the loss of a hard label and are *not* divided out of the mean, as in
 //! the published code. Label smoothing ε (Szegedy et al. 2016, arXiv:1512.00567) gives the label
 //! 1 − ε + ε/C and every other class ε/C. Losses are summed in f64. Not covered: FreeMatch's fairness
-//! loss, UDA's annealing of the supervised signal, auxiliary heads (ABC).
+//! loss, UDA's annealing of the supervised signal. A second head beside all this: [`Balanced`].
 //!
 //! Sources: FlexMatch, Zhang et al., NeurIPS 2021, arXiv:2110.08263; FixMatch, Sohn et al.,
 //! NeurIPS 2020, arXiv:2001.07685; the others in [`Algorithm::description`]; alignment from ReMixMatch,
-//! Berthelot et al., ICLR 2020, arXiv:1911.09785, towards a stated prior; class weights from the code of Wan et al. 2024.
+//! Berthelot et al., ICLR 2020, arXiv:1911.09785, towards a stated prior; class weights from the code of Wan et al. 2024;
+//! generalised cross-entropy, Zhang and Sabuncu, NeurIPS 2018, arXiv:1805.07836.
 
 mod algorithm;
+mod balanced;
 mod logits;
 mod threshold;
 
@@ -30,8 +34,9 @@ use convnet::Matrix;
 use serde::{Deserialize, Serialize};
 
 pub use algorithm::{Algorithm, Description};
+pub use balanced::Balanced;
 pub(crate) use logits::cross_entropy;
-use logits::{most_probable, softmax, squares};
+use logits::{most_probable, robust_cross_entropy, softmax, squares};
 pub use threshold::{Map, Rule, StateError, Thresholds};
 
 /// Which unlabelled pseudo-labels count, how much, and how classes are weighted.
@@ -63,6 +68,9 @@ pub struct Objective {
     pub ramp: u32,
     /// ε of label smoothing. In \[0, 1).
     pub smoothing: f64,
+    /// r of the labelled rows' generalised cross-entropy; 0 means the cross-entropy. In \[0, 1\];
+    /// not together with smoothing.
+    pub robustness: f64,
     /// Weight of each class in the cross-entropy; empty means 1 for all.
     pub class_weights: Vec<f64>,
 }
@@ -82,6 +90,7 @@ impl Default for Objective {
             momentum: 0.99,
             ramp: 0,
             smoothing: 0.0,
+            robustness: 0.0,
             class_weights: Vec::new(),
         }
     }
@@ -120,6 +129,9 @@ pub enum ObjectiveError {
         /// What it may be.
         expected: &'static str,
     },
+    /// Two ways of not trusting labels at once.
+    #[error("setting `smoothing` and setting `robustness` are both above 0: choose one")]
+    SmoothAndRobust,
     /// The class weights do not fit the classes.
     #[error("setting `class_weights` has {found} values, but there are {classes} classes")]
     ClassWeights {
@@ -149,6 +161,11 @@ impl Objective {
         let part = |value: f64| (0.0..1.0).contains(&value);
         range("momentum", self.momentum, part(self.momentum), "at least 0 and below 1")?;
         range("smoothing", self.smoothing, part(self.smoothing), "at least 0 and below 1")?;
+        let robust = (0.0..=1.0).contains(&self.robustness);
+        range("robustness", self.robustness, robust, "at least 0 and at most 1")?;
+        if self.smoothing > 0.0 && self.robustness > 0.0 {
+            return Err(ObjectiveError::SmoothAndRobust);
+        }
         let share = self.positive_share;
         range("positive_share", share, part(share), "at least 0 and below 1")?;
         for &weight in &self.class_weights {
@@ -169,7 +186,9 @@ impl Objective {
     /// The threshold rule's state before the first step.
     pub fn thresholds(&self, classes: usize, pool: usize) -> Thresholds {
         let rule = match self.algorithm {
-            Algorithm::Supervised | Algorithm::Fixmatch | Algorithm::Uda => Rule::Fixed,
+            Algorithm::Supervised | Algorithm::Fixmatch | Algorithm::Uda | Algorithm::Abc => {
+                Rule::Fixed
+            }
             Algorithm::PseudoLabel | Algorithm::PiModel | Algorithm::MeanTeacher => Rule::All,
             Algorithm::Freematch => Rule::SelfAdaptive { momentum: self.momentum },
             Algorithm::Softmatch => Rule::Gaussian { momentum: self.momentum },
@@ -180,6 +199,16 @@ impl Objective {
         let prior = self.aligns().then(|| self.prior(classes));
         let alignment = prior.map(|prior| (prior, self.momentum));
         Thresholds::new(rule, alignment, self.cutoff, classes, pool)
+    }
+
+    /// The balanced head, where the algorithm has one, for labelled training rows of these classes.
+    pub fn balanced(&self, classes: usize, labels: impl Iterator<Item = u8>) -> Option<Balanced> {
+        (self.heads() > 1).then(|| Balanced::new(self, classes, labels))
+    }
+
+    /// How many outputs the network has for a class while it is trained.
+    pub fn heads(&self) -> usize {
+        if self.algorithm == Algorithm::Abc { 2 } else { 1 }
     }
 
     /// The share of each class that alignment aims at.
@@ -217,10 +246,17 @@ impl Objective {
         let mut target = vec![0.0; logits.cols()];
         let (share, mut loss) = (1.0 / logits.rows() as f64, 0.0);
         for (row, &label) in labels.iter().enumerate() {
-            let weight = self.class_weight(usize::from(label));
-            target.fill(weight * self.smoothing / logits.cols() as f64);
-            target[usize::from(label)] += weight * (1.0 - self.smoothing);
-            loss += share * cross_entropy(logits.row(row), &target, gradient.row_mut(row), share);
+            let label = usize::from(label);
+            let weight = self.class_weight(label);
+            let (logits, gradient) = (logits.row(row), gradient.row_mut(row));
+            loss += if self.robustness > 0.0 {
+                let r = self.robustness;
+                share * weight * robust_cross_entropy(logits, label, r, gradient, share * weight)
+            } else {
+                target.fill(weight * self.smoothing / logits.len() as f64);
+                target[label] += weight * (1.0 - self.smoothing);
+                share * cross_entropy(logits, &target, gradient, share)
+            };
         }
         (loss, gradient)
     }

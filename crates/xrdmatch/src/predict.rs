@@ -165,5 +165,5 @@ impl Model {
 
 /// The weights that a configuration evaluates with.
 pub(crate) fn trained_weights(config: &Config, checkpoint: Checkpoint) -> Tensors {
-    checkpoint.state.into_trained(config.training.evaluate_with)
+    checkpoint.state.into_trained(config)
 }

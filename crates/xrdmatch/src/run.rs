@@ -242,13 +242,16 @@ impl Run {
     }
 
     /// The weights that an experiment's training evaluates with, as they were after `step` steps,
-    /// and their BLAKE3; nothing else of the checkpoint is read.
+    /// and the BLAKE3 of their file; nothing else of the checkpoint is read.
     ///
     /// # Errors
     /// If there is no such checkpoint, or the weights are damaged.
     pub fn weights(&self, experiment: u32, step: u64) -> Result<(Tensors, String), RunError> {
-        let average = self.manifest.config.training.evaluate_with == WeightsChoice::Average;
-        Checkpoints::of(&self.experiment_directory(experiment), experiment).weights(step, average)
+        let config = &self.manifest.config;
+        let average = config.training.evaluate_with == WeightsChoice::Average;
+        let checkpoints = Checkpoints::of(&self.experiment_directory(experiment), experiment);
+        let (weights, digest) = checkpoints.weights(step, average)?;
+        Ok((config.deployed(weights), digest))
     }
 
     /// The final result of an experiment, if it is complete.

@@ -41,6 +41,9 @@ pub enum Purpose {
     PretrainView = 22,
     /// Dropout masks of an encoder.
     PretrainDropout = 23,
+    /// The strain of a simulated lattice; the step is the strained row's number, the item a hash of the
+    /// structure's name.
+    LatticeStrain = 24,
 }
 
 /// The one number from which all randomness of a run follows.
@@ -71,13 +74,29 @@ impl Seed {
     /// wherever it stands in a batch.
     pub fn counting_noise(self, name: &str) -> impl FnMut() -> f64 + use<> {
         use rand::Rng;
-        let hash = blake3::hash(name.as_bytes());
-        let mut item = [0; 8];
-        item.copy_from_slice(&hash.as_bytes()[..8]);
-        let mut rng = self.rng(Purpose::CountingNoise, 0, 0, u64::from_le_bytes(item));
+        let mut rng = self.rng(Purpose::CountingNoise, 0, 0, item_of(name));
         // 53 random bits over 2⁵³.
         move || (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
+
+    /// A strain ε₁₁, ε₂₂, ε₃₃, ε₂₃, ε₁₃, ε₁₂ for the `number`th strained row of a structure: the
+    /// first three uniform within ±`largest`, the others within half of it.
+    pub fn lattice_strain(self, name: &str, number: u32, largest: f64) -> [f64; 6] {
+        use rand::RngExt;
+        let mut rng = self.rng(Purpose::LatticeStrain, 0, number.into(), item_of(name));
+        std::array::from_fn(|component| {
+            let bound = if component < 3 { largest } else { 0.5 * largest };
+            bound * (2.0 * rng.random::<f64>() - 1.0)
+        })
+    }
+}
+
+/// The item of a name: wherever it stands, the same.
+fn item_of(name: &str) -> u64 {
+    let hash = blake3::hash(name.as_bytes());
+    let mut item = [0; 8];
+    item.copy_from_slice(&hash.as_bytes()[..8]);
+    u64::from_le_bytes(item)
 }
 
 #[cfg(test)]

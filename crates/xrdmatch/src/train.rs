@@ -3,7 +3,9 @@
 mod event;
 mod state;
 
-use convnet::{CpuNetwork, Initialization, Mode, Network, OpenError, Stream, Tensors, Weights};
+use convnet::{
+    CpuNetwork, Initialization, Matrix, Mode, Network, OpenError, Stream, Tensors, Weights,
+};
 use diffraction::Grid;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +17,7 @@ use crate::device;
 use crate::encoder::{Encoder, EncoderError, Inputs};
 use crate::input::InputError;
 use crate::metrics::Evaluation;
-use crate::objective::{StateError, Thresholds};
+use crate::objective::{Balanced, StateError, Thresholds};
 use crate::predictions::{Predictions, PredictionsError, Sample};
 use crate::seed::Purpose;
 use crate::split::Split;
@@ -130,6 +132,7 @@ pub struct Trainer<'a> {
     inputs: Inputs,
     network: Box<dyn Network>,
     thresholds: Thresholds,
+    balanced: Option<Balanced>,
     progress: Progress,
 }
 
@@ -179,27 +182,34 @@ impl<'a> Trainer<'a> {
         let views = views(config, data.labeled.grid())?;
         let inputs = inputs(config, data.labeled.grid(), encoder)?;
         let label = |row: usize| data.labeled.sample(row).label.map(|label| (row, label));
+        let rows: Vec<(usize, u8)> = labeled.into_iter().filter_map(label).collect();
+        let classes_of_rows: Vec<u8> = rows.iter().map(|(_, label)| *label).collect();
         let batches = Batches::new(
             &data.prepared_labeled,
             data.prepared_unlabeled.as_ref().unwrap_or(&data.prepared_labeled),
-            labeled.into_iter().filter_map(label).collect(),
+            rows,
             pool,
             config.batch,
             views,
             Place { seed, experiment },
         );
-        let network = convnet::open(
+        let mut network = convnet::open(
             device::chosen(),
-            config.architecture()?,
+            config.trained_architecture()?,
             inputs.width(),
             config.network.initialization,
             seed.number(Purpose::Initialization, experiment, 0, 0),
             config.network.precision,
         )?;
+        if config.pretrain.is_on() && config.pretrain.fine_tune {
+            let encoder = encoder.ok_or(TrainError::NoEncoder)?;
+            let start = network.weights(Weights::Current);
+            network.load(&Encoder::begin(&config.pretrain, encoder, start)?)?;
+        }
+        let classes = usize::from(config.classes);
         Ok(Self {
-            thresholds: config
-                .objective
-                .thresholds(usize::from(config.classes), batches.pool_len()),
+            thresholds: config.objective.thresholds(classes, batches.pool_len()),
+            balanced: config.objective.balanced(classes, classes_of_rows.into_iter()),
             batch: batches.empty(),
             batches,
             inputs,
@@ -225,7 +235,7 @@ impl<'a> Trainer<'a> {
     /// Everything that the next step depends on.
     pub fn state(&self) -> TrainerState {
         let average =
-            (self.config.optimizer.average > 0.0).then(|| self.network.weights(Weights::Average));
+            self.config.optimizer.averages().then(|| self.network.weights(Weights::Average));
         TrainerState {
             progress: self.progress.clone(),
             weights: self.network.weights(Weights::Current),
@@ -249,6 +259,7 @@ impl<'a> Trainer<'a> {
         let (config, experiment) = (self.config, self.experiment);
         self.batches.fill(step, &mut self.batch);
         let (batch, thresholds) = (&self.batch, &mut self.thresholds);
+        let balanced = self.balanced.as_ref();
         let signals = [&batch.labeled, &batch.weak, &batch.strong];
         let encoded = self.inputs.encoder().map(|encoder| {
             let [labeled, weak] = [signals[0], signals[1]].map(|each| encoder.encode(each));
@@ -273,8 +284,9 @@ impl<'a> Trainer<'a> {
             streams.push(Stream { signals: weak, mode, gradient: false });
             streams.push(Stream { signals: strong, mode: train(2), gradient: true });
         }
+        let steps = config.training.steps();
         let optimizer =
-            config.optimizer.at(config.training.schedule.factor(step, config.training.steps()));
+            config.optimizer.at(config.training.schedule.factor(step, steps), step, steps);
         let mut report = StepReport::default();
         let mut finite = true;
         self.network.learn(&streams, &optimizer, &mut |logits| {
@@ -282,16 +294,25 @@ impl<'a> Trainer<'a> {
             if !finite {
                 return vec![None; logits.len()];
             }
-            let (loss, gradient) = config.objective.supervised(&logits[0], &batch.labels);
-            report.supervised_loss = loss;
-            let mut gradients = vec![Some(gradient)];
-            if let [labeled, weak, strong] = logits {
-                thresholds.tell(step, labeled);
-                let result = config.objective.unsupervised(thresholds, &batch.rows, weak, strong);
-                report.unsupervised_loss = result.loss;
-                report.mask_rate = result.mask_rate;
-                report.class_shares = result.class_shares;
-                gradients.extend([None, Some(result.gradient)]);
+            let Some(balanced) = balanced else {
+                return base_gradients(config, thresholds, step, batch, logits, &mut report);
+            };
+            let heads = logits.iter().map(|logits| balanced.heads(logits));
+            let (base, second): (Vec<_>, Vec<_>) = heads.map(|[a, b]| (a, b)).unzip();
+            let mut gradients = base_gradients(config, thresholds, step, batch, &base, &mut report);
+            let (loss, gradient) = balanced.supervised(&second[0], &batch.labels);
+            report.supervised_loss += loss;
+            let mut others = vec![Some(gradient)];
+            if let [_, weak, strong] = &second[..] {
+                let weight = config.objective.unlabeled_weight_at(step);
+                let (loss, gradient) = balanced.consistency(weak, strong, weight);
+                report.unsupervised_loss += loss;
+                others.extend([None, Some(gradient)]);
+            }
+            for (base, other) in gradients.iter_mut().zip(&others) {
+                if let (Some(base), Some(other)) = (base, other) {
+                    *base = balanced.beside([base, other]);
+                }
             }
             gradients
         });
@@ -336,8 +357,9 @@ impl<'a> Trainer<'a> {
         #[expect(clippy::cast_possible_truncation, reason = "at most `epochs`, a u32")]
         let epoch = (step / u64::from(training.iterations)) as u32 - 1;
         let sums = std::mem::take(&mut self.progress.epoch);
-        let learning_rate =
-            self.config.optimizer.at(training.schedule.factor(step - 1, training.steps()));
+        let steps = training.steps();
+        let factor = training.schedule.factor(step - 1, steps);
+        let learning_rate = self.config.optimizer.at(factor, step - 1, steps);
         Ok(Event::Epoch(EpochSummary {
             epoch,
             step,
@@ -358,7 +380,10 @@ impl<'a> Trainer<'a> {
             .map(|sample| Sample::new(sample.name.clone(), sample.label))
             .collect();
         let signals = self.inputs.plain(&self.data.prepared_labeled, rows);
-        let logits = self.network.infer(&signals, self.config.training.evaluate_with.into());
+        let mut logits = self.network.infer(&signals, self.config.training.evaluate_with.into());
+        if let Some(balanced) = &self.balanced {
+            [_, logits] = balanced.heads(&logits);
+        }
         if !logits.as_slice().iter().all(|value| value.is_finite()) {
             return Err(TrainError::Diverged {
                 step: self.progress.step,
@@ -392,6 +417,29 @@ impl<'a> Trainer<'a> {
     }
 }
 
+/// The gradients of a step's logits under the consistency objective, one for each stream.
+fn base_gradients(
+    config: &Config,
+    thresholds: &mut Thresholds,
+    step: u64,
+    batch: &StepBatch,
+    logits: &[Matrix],
+    report: &mut StepReport,
+) -> Vec<Option<Matrix>> {
+    let (loss, gradient) = config.objective.supervised(&logits[0], &batch.labels);
+    report.supervised_loss = loss;
+    let mut gradients = vec![Some(gradient)];
+    if let [labeled, weak, strong] = logits {
+        thresholds.tell(step, labeled);
+        let result = config.objective.unsupervised(thresholds, &batch.rows, weak, strong);
+        report.unsupervised_loss = result.loss;
+        report.mask_rate = result.mask_rate;
+        report.class_shares = result.class_shares;
+        gradients.extend([None, Some(result.gradient)]);
+    }
+    gradients
+}
+
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Continue {
@@ -416,7 +464,7 @@ pub fn inputs(
     encoder: Option<&Tensors>,
 ) -> Result<Inputs, TrainError> {
     let views = views(config, grid)?;
-    let encoder = match (config.pretrain.is_on(), encoder) {
+    let encoder = match (config.pretrain.is_frozen(), encoder) {
         (false, _) => None,
         (true, None) => return Err(TrainError::NoEncoder),
         (true, Some(tensors)) => {
@@ -432,7 +480,7 @@ pub fn inputs(
 /// If the network cannot be built for this input.
 pub fn predicted_bytes(config: &Config, grid: Grid) -> Result<usize, TrainError> {
     let mut points = config.input.renderer(grid)?.bins();
-    if config.pretrain.is_on() {
+    if config.pretrain.is_frozen() {
         points = config.pretrain.features();
     }
     let mut streams = vec![config.batch.labeled];
@@ -440,7 +488,7 @@ pub fn predicted_bytes(config: &Config, grid: Grid) -> Result<usize, TrainError>
         streams.extend([config.batch.unlabeled; 2]);
     }
     let precision = config.network.precision;
-    Ok(CpuNetwork::predicted_bytes(&config.architecture()?, points, &streams, precision)?)
+    Ok(CpuNetwork::predicted_bytes(&config.trained_architecture()?, points, &streams, precision)?)
 }
 
 /// A network with given weights, for prediction from inputs of `width` numbers.

@@ -51,6 +51,8 @@ Examples:
     xrdmatch simulate structures/ -o patterns.parquet
   Sticks for another tube, with displacement factors and anomalous scattering:
     xrdmatch simulate a.cif b.cif --recipe physical --wavelength MoKa -o mo.csv
+  A pool of four times as many, every lattice as it is and three times strained by up to 3 %:
+    xrdmatch simulate structures/ --strained 3 --lattice-strain 0.03 -o pool.parquet
   As a diffractometer would measure it, with the Kα doublet and counting noise:
     xrdmatch simulate a.cif --recipe physical --profile voigt --size 400 \\
         --background 5,-2,1 --counts 8000 --grid 10:0.02:80 -o measured.csv";
@@ -81,11 +83,13 @@ impl Simulate {
         let mut writer = TableWriter::create(&self.output, columns, Some(self.grid))?;
         let mut under_way = self.batch.begin("structures")?;
         let noise = made.noise();
+        let (rows, strain) = made.strain();
         let simulation = batch::Simulation {
             recipe: &made.recipe,
             profile: made.profile.as_ref(),
             grid: &self.grid,
             finish: noise.as_deref(),
+            strained: (rows > 0).then_some(batch::Strained { rows, strain: &strain }),
         };
         simulate_files(&files, &simulation, &mut |outcome| {
             let row = outcome.row.map_err(|error| Skip {

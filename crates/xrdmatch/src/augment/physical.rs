@@ -3,7 +3,8 @@
 //! In this order, each strength a largest value of which a random part is taken:
 //!
 //! 1. *strain* e, U(±strain): the lattice grows by 1 + e, so sin θ shrinks by it (Bragg's law);
-//! 2. *zero shift*, U(±zero_shift) in 2θ, the same for all peaks;
+//! 2. *zero shift*, U(±zero_shift) in 2θ, the same for all peaks, and *displacement* of the sample,
+//!    U(±displacement) · cos θ in 2θ (Bragg–Brentano geometry: 2 · height / radius at θ = 0);
 //! 3. *texture*: every peak's intensity times exp(N(0, texture²));
 //! 4. *elimination*: a part U(0, elimination) of the peaks is lost;
 //! 5. *impurity*: up to `impurity_peaks` foreign peaks anywhere, U(0, impurity_height) of the largest;
@@ -12,8 +13,8 @@
 //!    angle, falling exponentially to 1/e² of it at the highest;
 //! 8. *noise*: N(0, (U(0, noise) · largest value)²) on every bin, cut off at 0.
 //!
-//! A weak view has all strengths times `weak`. Not covered: anisotropic strain (which needs the
-//! indices of the peaks), displacement of the sample, asymmetry.
+//! A weak view has all strengths times `weak`. Not covered: asymmetry; and anisotropic strain, which
+//! needs the structure and not its pattern (`xrdmatch simulate --strained`).
 
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
@@ -33,6 +34,8 @@ pub struct Physical {
     pub strain: f32,
     /// Shift of all peaks in degrees two-theta.
     pub zero_shift: f32,
+    /// Shift by a displaced sample in degrees two-theta at θ = 0.
+    pub displacement: f32,
     /// Standard deviation of the logarithm of a peak's intensity.
     pub texture: f32,
     /// Part of the peaks that is lost. In \[0, 1\].
@@ -56,6 +59,7 @@ impl Default for Physical {
         Self {
             strain: 0.06,
             zero_shift: 0.0,
+            displacement: 0.0,
             texture: 0.5,
             elimination: 0.5,
             impurity_peaks: 0,
@@ -86,6 +90,7 @@ impl Physical {
         }
         let gains = [
             ("physical.zero_shift", self.zero_shift),
+            ("physical.displacement", self.displacement),
             ("physical.texture", self.texture),
             ("physical.impurity_height", self.impurity_height),
             ("physical.broadening", self.broadening),
@@ -111,6 +116,7 @@ impl Physical {
         Self {
             strain: self.strain * by,
             zero_shift: self.zero_shift * by,
+            displacement: self.displacement * by,
             texture: self.texture * by,
             elimination: self.elimination * by,
             impurity_peaks,
@@ -163,6 +169,9 @@ impl Physical {
         let (start, step) = (grid.start() as f32, grid.step() as f32);
         let stretch = 1.0 + self.strain * symmetric(rng);
         let shift = self.zero_shift * symmetric(rng);
+        // Drawn only where it is asked for, so that views without it are what they were before it.
+        let displacement =
+            if self.displacement > 0.0 { self.displacement * symmetric(rng) } else { 0.0 };
         let lost = self.elimination * rng.random::<f32>();
         for stick in sticks {
             let theta = 0.5 * (start + step * stick.position).to_radians();
@@ -171,7 +180,8 @@ impl Physical {
             let kept = rng.random::<f32>() >= lost;
             // Beyond 90° in θ there is no reflection.
             let reflects = sine < 1.0;
-            let two_theta = 2.0 * sine.min(1.0).asin().to_degrees() + shift;
+            let theta = sine.min(1.0).asin();
+            let two_theta = 2.0 * theta.to_degrees() + shift + displacement * theta.cos();
             stick.position = (two_theta - start) / step;
             stick.intensity = if kept && reflects { stick.intensity * texture } else { 0.0 };
         }
@@ -293,6 +303,25 @@ mod tests {
     }
 
     #[test]
+    fn a_displaced_sample_moves_peaks_by_the_cosine_of_theta() {
+        let physical = Physical { displacement: 0.3, ..nothing() };
+        let mut largest = 0.0f32;
+        for item in 0..200 {
+            let moved: Vec<f32> = distorted(&physical, item)
+                .iter()
+                .zip(&sticks())
+                .map(|(after, before)| {
+                    let cosine = (0.01 * before.position).to_radians().cos();
+                    0.02 * (after.position - before.position) / cosine
+                })
+                .collect();
+            assert!(moved.iter().all(|by| (by - moved[0]).abs() < 2e-3), "{moved:?}");
+            largest = largest.max(moved[0].abs());
+        }
+        assert!((0.25..0.302).contains(&largest), "{largest}");
+    }
+
+    #[test]
     fn texture_has_the_stated_spread_and_elimination_the_stated_mean() {
         let textured = Physical { texture: 0.5, ..nothing() };
         let logs: Vec<f64> = (0..4000)
@@ -317,6 +346,7 @@ mod tests {
         let wild = Physical {
             strain: 0.9,
             zero_shift: 90.0,
+            displacement: 45.0,
             texture: 2.0,
             elimination: 1.0,
             impurity_peaks: 9,

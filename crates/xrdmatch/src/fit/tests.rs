@@ -6,6 +6,7 @@ use super::*;
 use crate::config::ArchitectureChoice;
 use crate::dataset::Labels;
 use crate::encoder::{Pretraining, Target};
+use crate::objective::Algorithm;
 use crate::predict::Model;
 use crate::run::{Manifest, Workers, run_experiments};
 
@@ -61,6 +62,18 @@ fn config(encoded: bool) -> Config {
     config
 }
 
+/// One setting of each way in which weights come about.
+fn configs() -> [Config; 5] {
+    let mut averaged = config(false);
+    (averaged.optimizer.average, averaged.optimizer.swa_from) = (0.0, 0.5);
+    let mut two_heads = config(false);
+    two_heads.objective.algorithm = Algorithm::Abc;
+    two_heads.objective.cutoff = 0.6;
+    let mut fine_tuned = config(true);
+    (fine_tuned.pretrain.encoders, fine_tuned.pretrain.fine_tune) = (1, true);
+    [config(false), config(true), averaged, two_heads, fine_tuned]
+}
+
 fn fitted(config: &Config, members: u32) -> Fitted {
     let stop = AtomicBool::new(false);
     fit(config, &data(config), members, &stop, &mut |_| {}).expect("fitted").expect("to the end")
@@ -72,8 +85,8 @@ fn answers(fitted: &Fitted, data: &Dataset) -> Vec<f64> {
 
 #[test]
 fn a_fitted_model_tells_the_classes_apart_and_knows_rows_by_their_pattern_alone() {
-    for encoded in [false, true] {
-        let fitted = fitted(&config(encoded), 2);
+    for config in configs() {
+        let fitted = fitted(&config, 2);
         let (all, data) = (rows(40, false), dataset(rows(40, false)));
         let found = answers(&fitted, &data);
         for (row, pair) in all.iter().zip(found.chunks_exact(CLASSES)) {
@@ -89,8 +102,7 @@ fn a_fitted_model_tells_the_classes_apart_and_knows_rows_by_their_pattern_alone(
 
 #[test]
 fn what_is_fitted_in_memory_is_what_a_run_trains() {
-    for encoded in [false, true] {
-        let config = config(encoded);
+    for config in configs() {
         let data = data(&config);
         let directory = tempfile::tempdir().expect("a directory");
         let manifest = Manifest::new(config.clone(), &data.labeled, data.unlabeled.as_ref(), None);
@@ -114,6 +126,41 @@ fn what_is_fitted_in_memory_is_what_a_run_trains() {
         let absent = Fitted::of_run(&run, Some(&[7]), last);
         assert!(matches!(absent, Err(FitError::Run(_))), "{absent:?}");
     }
+}
+
+#[test]
+fn training_evaluates_the_network_that_predicts() {
+    for config in configs() {
+        let data = data(&config);
+        let fitted = fitted(&config, 1);
+        let split = Split::new(vec![Role::Labeled; data.labeled.len()]);
+        let mut trainer =
+            Trainer::new(&config, &data, &split, 0, fitted.encoder.as_ref()).expect("a trainer");
+        let end = trainer.run::<TrainError>(&mut |_, _| Ok(Continue::Yes));
+        assert_eq!(end.expect("steps"), Continue::Yes);
+        let rows: Vec<usize> = (0..data.labeled.len()).collect();
+        let said = trainer.predict(&rows).expect("predictions");
+        let said: Vec<f64> = said.iter().flat_map(|row| row.probabilities.to_vec()).collect();
+        for (said, found) in said.iter().zip(answers(&fitted, &data.labeled)) {
+            assert!((said - found).abs() < 1e-6, "{said} {found}");
+        }
+    }
+}
+
+#[test]
+fn a_fine_tuned_network_begins_as_the_encoder_and_leaves_it() {
+    let [.., mut config] = configs();
+    config.optimizer.learning_rate = 1e-3;
+    let fitted = fitted(&config, 1);
+    let encoder = fitted.encoder.as_ref().expect("an encoder");
+    let (weights, name) = (fitted.weights(0), "classifer.0.weight");
+    let (before, after) = (&encoder[&format!("0.{name}")], &weights[name]);
+    assert_eq!(before.shape, after.shape);
+    let square = |values: &mut dyn Iterator<Item = f32>| values.map(|v| v * v).sum::<f32>();
+    let moved = square(&mut before.data.iter().zip(&after.data).map(|(a, b)| a - b));
+    let length = square(&mut before.data.iter().copied());
+    assert!(moved > 0.0 && moved < 0.5 * length, "{moved} of {length}");
+    assert_eq!(weights["classifer.8.weight"].shape, [2, 6]);
 }
 
 #[test]

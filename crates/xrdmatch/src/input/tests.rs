@@ -3,6 +3,20 @@ use proptest::prelude::*;
 
 use super::*;
 
+/// The part of the axis below a position, times the points of the grid less one.
+fn place(axis: Axis, grid: Grid, position: f64) -> f64 {
+    let sine = |x: f64| (0.5 * (grid.start() + grid.step() * x)).to_radians().sin();
+    let last = (grid.points() - 1) as f64;
+    match axis {
+        Axis::TwoTheta => position,
+        Axis::Q => (sine(position) - sine(0.0)) / (sine(last) - sine(0.0)) * last,
+        Axis::LogQ => {
+            let low = sine(0.0).max(sine(last) / 32.0);
+            (sine(position) / low).ln() / (sine(last) / low).ln() * last
+        }
+    }
+}
+
 /// Steps 1 to 3 as they stand in the module's documentation, in f64, over all sticks and bins.
 fn reference(input: Input, grid: Grid, sticks: &[Stick], broadening: f64) -> Vec<f64> {
     let width = (input.bin / grid.step()).max(1.0);
@@ -12,7 +26,8 @@ fn reference(input: Input, grid: Grid, sticks: &[Stick], broadening: f64) -> Vec
         .map(|bin| {
             let center = (bin as f64 + 0.5) * width - 0.5;
             let part = |stick: &Stick| {
-                let (x, s) = (f64::from(stick.position), f64::from(stick.intensity));
+                let (x, s) =
+                    (place(input.axis, grid, stick.position.into()), f64::from(stick.intensity));
                 if sigma > 0.0 {
                     s / broadening * (-0.5 * ((center - x) / sigma).powi(2)).exp()
                 } else if (x + 0.5 >= bin as f64 * width) && (x + 0.5 < (bin + 1) as f64 * width) {
@@ -44,11 +59,13 @@ proptest! {
             (0.05f64..1.0).prop_map(|blur| (blur, 0.0)),
         ],
         broadening in 1.0f32..2.0,
+        axis in prop_oneof![Just(Axis::TwoTheta), Just(Axis::Q), Just(Axis::LogQ)],
         root: bool,
         rms: bool,
     ) {
         let input = Input {
             transform: if root { Transform::Sqrt } else { Transform::None },
+            axis,
             blur,
             bin,
             scale: if rms { Scale::Rms } else { Scale::Peak },
@@ -56,8 +73,13 @@ proptest! {
         let grid = Grid::new(5.0, 0.05, 300).unwrap();
         let sticks: Vec<Stick> = peaks
             .into_iter()
-            // A quarter of a point from any bin's edge, where f32 and f64 would disagree.
             .map(|(x, intensity)| Stick { position: x.floor() + 0.25, intensity })
+            // Off any bin's edge, where f32 and f64 would disagree.
+            .filter(|stick| {
+                let width = (bin / grid.step()).max(1.0);
+                let edge = (place(axis, grid, stick.position.into()) + 0.5) / width;
+                (0.01..0.99).contains(&edge.rem_euclid(1.0))
+            })
             .collect();
         let renderer = input.renderer(grid).unwrap();
         let mut signal = vec![f32::NAN; renderer.bins()];

@@ -30,6 +30,8 @@ pub enum Algorithm {
     Softmatch,
     /// A threshold relative to the labelled batch, labels aligned to a prior (Berthelot et al. 2022).
     Adamatch,
+    /// FixMatch, and a second head with classes balanced (Lee et al. 2021).
+    Abc,
 }
 
 /// What there is to say of an algorithm.
@@ -45,7 +47,7 @@ pub struct Description {
 
 impl Algorithm {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Supervised,
         Self::PseudoLabel,
         Self::PiModel,
@@ -57,6 +59,7 @@ impl Algorithm {
         Self::Freematch,
         Self::Softmatch,
         Self::Adamatch,
+        Self::Abc,
     ];
 
     /// What there is to say of it.
@@ -114,6 +117,11 @@ impl Algorithm {
                 "adamatch",
                 "labels aligned to the prior, above a threshold relative to the labelled batch",
                 "Berthelot et al., ICLR 2022, arXiv:2106.04732",
+            ),
+            Self::Abc => (
+                "abc",
+                "fixmatch, and a second head that frequent classes do not drown rare ones for",
+                "Lee et al., NeurIPS 2021, arXiv:2110.10368",
             ),
         };
         Description { name, summary, source }

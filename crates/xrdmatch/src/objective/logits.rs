@@ -50,6 +50,32 @@ pub(crate) fn cross_entropy(
     loss
 }
 
+/// (1 − p_y^r) / r with p = softmax(logits) and y the label; `weight` times its gradient,
+/// p_y^r · (p − t), goes to `gradient`.
+pub(super) fn robust_cross_entropy(
+    logits: &[f32],
+    label: usize,
+    robustness: f64,
+    gradient: &mut [f32],
+    weight: f64,
+) -> f64 {
+    let mut probabilities = vec![0.0; logits.len()];
+    softmax(logits, 1.0, &mut probabilities);
+    let max = f64::from(logits.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let log_sum = logits.iter().map(|&logit| (f64::from(logit) - max).exp()).sum::<f64>().ln();
+    // p_y itself may underflow where its logarithm does not.
+    let scaled = robustness * (f64::from(logits[label]) - max - log_sum);
+    let factor = weight * scaled.exp();
+    for (class, (gradient, p)) in gradient.iter_mut().zip(&probabilities).enumerate() {
+        let target = f64::from(u8::from(class == label));
+        #[expect(clippy::cast_possible_truncation, reason = "gradients travel as f32")]
+        {
+            *gradient = (factor * (p - target)) as f32;
+        }
+    }
+    -scaled.exp_m1() / robustness
+}
+
 /// 1/C · Σ_c (p_c − t_c)² with p = softmax(logits); `weight` times its gradient,
 /// 2/C · p_j · ((p_j − t_j) − Σ_c (p_c − t_c) p_c), goes to `gradient`.
 pub(super) fn squares(logits: &[f32], target: &[f64], gradient: &mut [f32], weight: f64) -> f64 {

@@ -225,6 +225,7 @@ fn gradients_agree_with_finite_differences() {
             cutoff: 0.6,
             unlabeled_weight: 1.7,
             class_weights: (0..classes).map(|_| rng.random_range(0.2..2.0)).collect(),
+            robustness: [0.0, 0.3, 0.7, 1.0][case as usize % 4],
             ..Objective::default()
         };
         let weak = random_logits(rows, classes, 8.0, &mut rng);
@@ -265,8 +266,11 @@ fn gradients_agree_with_finite_differences() {
 fn extreme_logits_give_finite_losses_and_gradients() {
     let objective = Objective { algorithm: Algorithm::Fixmatch, ..Objective::default() };
     let extreme = Matrix::from_vec(2, 2, vec![3e38, -3e38, -3e38, 3e38]);
-    let (loss, gradient) = objective.supervised(&extreme, &[0, 0]);
-    assert!(loss.is_finite() && gradient.as_slice().iter().all(|v| v.is_finite()));
+    for robustness in [0.0, 0.5, 1.0] {
+        let objective = Objective { robustness, ..objective.clone() };
+        let (loss, gradient) = objective.supervised(&extreme, &[0, 0]);
+        assert!(loss.is_finite() && gradient.as_slice().iter().all(|v| v.is_finite()));
+    }
     let result =
         objective.unsupervised(&mut objective.thresholds(2, 2), &[0, 1], &extreme, &extreme);
     assert!(result.loss.is_finite() && result.gradient.as_slice().iter().all(|v| v.is_finite()));

@@ -4,6 +4,7 @@ use convnet::Tensors;
 use serde::{Deserialize, Serialize};
 
 use super::StepReport;
+use crate::config::Config;
 use crate::training::WeightsChoice;
 
 /// Everything that the next step depends on, besides configuration and data.
@@ -22,13 +23,13 @@ pub struct TrainerState {
 }
 
 impl TrainerState {
-    /// The weights that training evaluates with.
+    /// The weights that training evaluates with, of the network that predicts.
     #[must_use]
-    pub fn into_trained(self, choice: WeightsChoice) -> Tensors {
-        match (choice, self.average) {
+    pub fn into_trained(self, config: &Config) -> Tensors {
+        config.deployed(match (config.training.evaluate_with, self.average) {
             (WeightsChoice::Average, Some(average)) => average,
             _ => self.weights,
-        }
+        })
     }
 }
 

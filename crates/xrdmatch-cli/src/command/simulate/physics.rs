@@ -81,7 +81,17 @@ pub(super) struct Physics {
     #[arg(long, value_name = "N", requires = "profile", help_heading = MEASURED)]
     counts: Option<f64>,
 
-    /// The number from which the noise follows
+    /// Beside the row of each structure so many more, with the lattice strained at random as far as its
+    /// symmetry allows: for pools, whose compounds then also stand for relatives of theirs
+    #[arg(long, value_name = "N", default_value_t = 0,
+        value_parser = clap::value_parser!(u32).range(..=1000), help_heading = PHYSICS)]
+    strained: u32,
+
+    /// The largest stretch of such a lattice along any axis
+    #[arg(long, value_name = "PART", default_value_t = 0.02, help_heading = PHYSICS)]
+    lattice_strain: f64,
+
+    /// The number from which noise and strains follow
     #[arg(long, value_name = "N", default_value_t = 0, help_heading = MEASURED)]
     seed: u64,
 }
@@ -117,12 +127,24 @@ pub(super) struct Made {
     pub(super) profile: Option<Profile>,
     pub(super) described: serde_json::Value,
     counts: Option<(f64, Seed)>,
+    strained: u32,
+    lattice_strain: f64,
+    seed: Seed,
 }
+
+/// A strain by a structure's name and a number.
+type Strain = Box<dyn Fn(&str, u32) -> [f64; 6] + Sync>;
 
 /// Changes a pattern by its name.
 type Noise = Box<dyn Fn(&str, &mut [f32]) + Sync>;
 
 impl Made {
+    /// How many strained rows a structure has, and how they are strained.
+    pub(super) fn strain(&self) -> (u32, Strain) {
+        let (seed, largest) = (self.seed, self.lattice_strain);
+        (self.strained, Box::new(move |name, number| seed.lattice_strain(name, number, largest)))
+    }
+
     /// Counting noise, if it was asked for.
     pub(super) fn noise(&self) -> Option<Noise> {
         let (counts, seed) = self.counts?;
@@ -164,15 +186,22 @@ impl Physics {
         if self.counts.is_some_and(|counts| !(1.0..=1e12).contains(&counts)) {
             return Err(Failure::usage("--counts must be from 1 to 10¹²"));
         }
+        if !(0.0..=0.2).contains(&self.lattice_strain) {
+            return Err(Failure::usage("--lattice-strain must be from 0 to 0.2"));
+        }
         let described = serde_json::json!({
             "recipe": match self.recipe { RecipeName::Paper => "paper", RecipeName::Physical => "physical" },
             "wavelength": recipe.wavelength.angstrom(),
             "anomalous": recipe.anomalous,
             "profile": profile.as_ref().map(|profile| format!("{profile:?}")),
             "counts": self.counts,
+            "strained": self.strained,
+            "lattice_strain": self.lattice_strain,
             "seed": self.seed,
         });
-        let counts = self.counts.map(|counts| (counts, Seed(self.seed)));
-        Ok(Made { recipe, profile, described, counts })
+        let seed = Seed(self.seed);
+        let counts = self.counts.map(|counts| (counts, seed));
+        let (strained, lattice_strain) = (self.strained, self.lattice_strain);
+        Ok(Made { recipe, profile, described, counts, strained, lattice_strain, seed })
     }
 }

@@ -206,6 +206,91 @@ fn smoothing_shares_a_part_of_the_label_among_all_classes() {
 }
 
 #[test]
+fn robustness_leads_from_the_cross_entropy_to_half_the_absolute_error() {
+    let logits = random_logits(5, 3, 6.0, &mut rng(3));
+    let labels = [2, 0, 1, 1, 0];
+    let p = probabilities(&logits);
+    let mean = |term: &dyn Fn(f64) -> f64| {
+        p.iter().zip(labels).map(|(p, label)| term(p[usize::from(label)])).sum::<f64>() / 5.0
+    };
+    let loss = |robustness| {
+        Objective { robustness, ..Objective::default() }.supervised(&logits, &labels).0
+    };
+    near(loss(0.4), mean(&|p| (1.0 - p.powf(0.4)) / 0.4));
+    near(loss(1.0), mean(&|p| 0.5 * ((1.0 - p) + (1.0 - p))));
+    near(loss(1e-7), loss(0.0));
+    near(loss(0.0), mean(&|p| -p.ln()));
+}
+
+#[test]
+fn a_robustness_that_is_none_or_beside_smoothing_is_refused() {
+    for robustness in [-0.1, 1.1, f64::NAN] {
+        let o = Objective { robustness, ..Objective::default() };
+        let found = o.validate(2);
+        assert!(matches!(found, Err(ObjectiveError::Range { setting: "robustness", .. })));
+    }
+    let o = Objective { robustness: 0.7, smoothing: 0.1, ..Objective::default() };
+    assert_eq!(o.validate(2), Err(ObjectiveError::SmoothAndRobust));
+}
+
+#[test]
+fn the_balanced_head_weighs_classes_by_how_rare_their_labels_are() {
+    let o = Objective { algorithm: Algorithm::Abc, cutoff: 0.6, ..Objective::default() };
+    assert!(Objective::default().balanced(3, [0u8].into_iter()).is_none());
+    // Six rows of class 0, three of class 1, none of class 2.
+    let labels = [0u8, 0, 1, 0, 1, 0, 0, 1, 0];
+    let balanced = o.balanced(3, labels.into_iter()).expect("two heads");
+    let weights = [0.5, 1.0, 1.0];
+    let mut rng = rng(9);
+    let all: Vec<Matrix> = (0..3).map(|_| random_logits(9, 6, 8.0, &mut rng)).collect();
+    let [labeled, weak, strong] =
+        [&all[0], &all[1], &all[2]].map(|logits| balanced.heads(logits)[1].clone());
+    for row in 0..9 {
+        assert_eq!(labeled.row(row), &all[0].row(row)[3..]);
+    }
+    let halves = balanced.heads(&all[0]);
+    assert_eq!(balanced.beside([&halves[0], &halves[1]]).as_slice(), all[0].as_slice());
+
+    let p = probabilities(&labeled);
+    let terms =
+        p.iter().zip(labels).map(|(p, y)| -weights[usize::from(y)] * p[usize::from(y)].ln());
+    near(balanced.supervised(&labeled, &labels).0, terms.sum::<f64>() / 9.0);
+
+    let (q, p) = (probabilities(&weak), probabilities(&strong));
+    let mut counted = 0;
+    let expected: f64 = q
+        .iter()
+        .zip(&p)
+        .filter(|(q, _)| largest(q).1 >= 0.6)
+        .map(|(q, p)| {
+            counted += 1;
+            let entropy: f64 = q.iter().zip(p).map(|(q, p)| -q * p.ln()).sum();
+            weights[largest(q).0] * entropy / 9.0
+        })
+        .sum();
+    assert!((2..9).contains(&counted), "{counted} of 9 count");
+    near(balanced.consistency(&weak, &strong, 2.0).0, expected);
+
+    // Gradients against differences.
+    let (h, lambda) = (2.0f32.powi(-9), 2.0);
+    let loss = |strong: &Matrix| balanced.consistency(&weak, strong, lambda).0 * lambda;
+    let gradient = balanced.consistency(&weak, &strong, lambda).1;
+    let supervised = balanced.supervised(&labeled, &labels).1;
+    for place in 0..27 {
+        let moved = |of: &Matrix, by: f32| {
+            let mut moved = of.clone();
+            moved.as_mut_slice()[place] += by;
+            moved
+        };
+        let slope = (loss(&moved(&strong, h)) - loss(&moved(&strong, -h))) / (2.0 * f64::from(h));
+        assert!((slope - f64::from(gradient.as_slice()[place])).abs() < 1e-4, "{slope}");
+        let at = |by| balanced.supervised(&moved(&labeled, by), &labels).0;
+        let slope = (at(h) - at(-h)) / (2.0 * f64::from(h));
+        assert!((slope - f64::from(supervised.as_slice()[place])).abs() < 1e-4, "{slope}");
+    }
+}
+
+#[test]
 fn running_means_come_back_from_a_checkpoint_exactly() {
     for algorithm in [Algorithm::Freematch, Algorithm::Softmatch, Algorithm::Adamatch] {
         let o = objective(algorithm);
