@@ -3,6 +3,7 @@ import glob
 import re
 import sys
 
+from drawn import drawn
 from lab import *
 from scores import weighted_auc, weighted_f1
 
@@ -10,15 +11,6 @@ E = [np.load(f"e_{s}.npz") for s in range(8)]
 sides = [
     [np.concatenate([E[s][k] for s in pair], 1) / 2**0.5 for k in ("f", "u")] for pair in ([0, 1], [2, 3], [4, 5], [6, 7])
 ]
-
-
-def drawn(path):
-    train, flipped, judged = [], [], []
-    for e in json.load(open(path))["experiments"]:
-        train.append(np.array([place[n.removesuffix(" wrong")] for n in e["labeled"]]))
-        flipped.append(np.array([place[n.removesuffix(" wrong")] for n in e["labeled"] if n.endswith(" wrong")], int))
-        judged.append(np.array([place[n] for n in e["evaluation"]]))
-    return train, flipped, judged
 
 
 def measures(ps, judged, w):

@@ -1,6 +1,6 @@
 //! Encoders of a run: made once, kept, checked, and all that a prediction needs.
 
-use crate::fixture::{ENCODED, Fixture, stderr};
+use crate::fixture::{ENCODED, Fixture, stderr, stdout};
 
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
@@ -55,13 +55,46 @@ fn a_damaged_encoder_is_refused() {
     assert!(!fixture.path("p.csv").exists());
 }
 
+/// Every other way in which weights come about: the same again bit by bit, from files alone.
+#[test]
+fn two_heads_means_of_weights_and_fine_tuned_encoders_are_reproduced_and_predict() {
+    let fixture = fixture();
+    let ways: [(&str, &[&str]); 5] = [
+        ("heads", &["--algorithm", "abc", "--set", "objective.cutoff=0.6"]),
+        ("mean", &["--set", "optimizer.average=0", "--set", "optimizer.swa_from=0.5"]),
+        ("tuned", &["--set", "pretrain.fine_tune=true", "--set", "pretrain.encoders=1"]),
+        ("robust", &["--set", "objective.robustness=0.4"]),
+        ("axis", &["--set", "input.axis=\"log-q\""]),
+    ];
+    for (name, settings) in ways {
+        fixture.ok(&fixture.train(name, &[&["--no-baselines"], settings].concat()));
+        let told = stdout(&fixture.ok(&["reproduce", name, "--threads", "1"]));
+        assert!(told.contains("bit by bit"), "{told}");
+        let predictions = format!("{name}.csv");
+        fixture.ok(&["predict", name, "--data", "lbs.csv", "-o", &predictions]);
+        let evaluated = format!("{name}/exp_000/predictions.csv");
+        assert_eq!(fixture.read(&predictions), fixture.read(&evaluated), "{name}");
+        fixture.ok(&["export", name, "-o", &format!("{name}.onnx")]);
+        fixture.ok(&["explain", name, "--sample", "l3", "--peaks", "2"]);
+    }
+    let refused = |settings: &[&str]| {
+        fixture.fails(2, &fixture.train("refused", &[&["--no-baselines"], settings].concat()))
+    };
+    let text = refused(&["--set", "optimizer.average=0.9", "--set", "optimizer.swa_from=0.5"]);
+    assert!(text.contains("choose one"), "{text}");
+    let text = refused(&["--set", "pretrain.fine_tune=true"]);
+    assert!(text.contains("`encoders` is 2") && text.contains("`fine_tune` is on"), "{text}");
+    let text = refused(&["--set", "objective.robustness=1.5"]);
+    assert!(text.contains("`robustness` is 1.5"), "{text}");
+}
+
 #[test]
 fn every_algorithm_trains() {
     let fixture = Fixture::new();
     let listed = String::from_utf8(fixture.ok(&["algorithms", "--json"]).stdout).expect("UTF-8");
     let listed: serde_json::Value = serde_json::from_str(&listed).expect("JSON");
     let listed = listed.as_array().expect("a list");
-    assert_eq!(listed.len(), 11);
+    assert_eq!(listed.len(), 12);
     for one in listed {
         let name = one["name"].as_str().expect("a name");
         let more = ["--algorithm", name, "--epochs", "1", "--no-baselines"];

@@ -93,6 +93,8 @@ fn impossible_requests_are_refused_before_anything_is_read() {
         &["--profile", "voigt", "--width", "0.1,0.2"],
         &["--profile", "voigt", "--counts", "0"],
         &["--displacement-b", "-1"],
+        &["--strained", "1001"],
+        &["--strained", "2", "--lattice-strain", "0.3"],
         &["--threads", "0"],
     ] {
         let mut all = vec!["simulate", "s", "-o", "p.csv"];
@@ -110,6 +112,32 @@ fn impossible_requests_are_refused_before_anything_is_read() {
     assert!(text.contains("anomalous"), "{text}");
     let any = ["--recipe", "physical", "--wavelength", "1.3", "--no-anomalous"];
     fixture.ok(&[&["simulate", "s/salt.vasp", "-o", "p.csv"], &any[..]].concat());
+}
+
+#[test]
+fn strained_rows_stand_behind_their_structures_and_depend_on_the_seed_and_the_name_alone() {
+    let fixture = structures();
+    let make = |out: &str, seed: &str, inputs: &[&str], threads: &str| {
+        let options = ["--strained", "2", "--threads", threads, "--seed", seed, "-o", out];
+        fixture.ok(&[&["simulate"], inputs, &options[..]].concat());
+        rows(&fixture.path(out))
+    };
+    let first = make("a.csv", "1", &["s/salt.vasp", "s/many.jsonl"], "2");
+    assert_eq!(first.len(), 3 * 31);
+    let names: Vec<&str> = first[..4].iter().map(|row| row.name.as_str()).collect();
+    assert_eq!(names, ["salt", "salt~1", "salt~2", "line0"]);
+    let again = make("b.csv", "1", &["s/many.jsonl", "s/salt.vasp"], "1");
+    let by_name: HashMap<&str, &Row> = again.iter().map(|row| (row.name.as_str(), row)).collect();
+    assert!(first.iter().all(|row| by_name[row.name.as_str()] == row));
+    let other = make("c.csv", "2", &["s/salt.vasp"], "1");
+    assert_eq!(other[0], first[0]);
+    assert_ne!(other[1].indices, first[1].indices);
+    // A cubic lattice stays cubic, so no peak splits; one that grows may bring a peak into the grid.
+    for three in first.chunks(3) {
+        let peaks = |row: &Row| row.indices.len() as i32;
+        assert!(three.iter().all(|row| (peaks(row) - peaks(&three[0])).abs() <= 2));
+        assert_ne!(three[1].indices, three[2].indices);
+    }
 }
 
 #[test]
