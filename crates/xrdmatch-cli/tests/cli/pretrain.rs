@@ -55,13 +55,23 @@ fn a_damaged_encoder_is_refused() {
     assert!(!fixture.path("p.csv").exists());
 }
 
+/// The mean of the weights of the second half of the steps.
+const MEAN: [&str; 6] = [
+    "--set",
+    "optimizer.average=0",
+    "--set",
+    "optimizer.swa_from=0.5",
+    "--set",
+    "training.evaluate_with=\"average\"",
+];
+
 /// Every other way in which weights come about: the same again bit by bit, from files alone.
 #[test]
 fn two_heads_means_of_weights_and_fine_tuned_encoders_are_reproduced_and_predict() {
     let fixture = fixture();
     let ways: [(&str, &[&str]); 5] = [
         ("heads", &["--algorithm", "abc", "--set", "objective.cutoff=0.6"]),
-        ("mean", &["--set", "optimizer.average=0", "--set", "optimizer.swa_from=0.5"]),
+        ("mean", &MEAN),
         ("tuned", &["--set", "pretrain.fine_tune=true", "--set", "pretrain.encoders=1"]),
         ("robust", &["--set", "objective.robustness=0.4"]),
         ("axis", &["--set", "input.axis=\"log-q\""]),
