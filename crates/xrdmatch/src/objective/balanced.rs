@@ -42,6 +42,9 @@ impl Balanced {
     }
 
     /// The logits of the base head and of the balanced one.
+    ///
+    /// # Panics
+    /// If there are not two for each class: our own bug.
     pub fn heads(&self, logits: &Matrix) -> [Matrix; 2] {
         let classes = self.weights.len();
         assert_eq!(logits.cols(), 2 * classes);
