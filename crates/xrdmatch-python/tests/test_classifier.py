@@ -139,6 +139,9 @@ def test_other_threads_run_while_a_model_is_fitted(half_labelled):
 
 
 INTERRUPTED = """
+import signal
+# Started from a shell's background, a program is told to ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 import numpy as np, sys
 sys.path.insert(0, {tests!r})
 from conftest import SETTINGS, classifier, patterns
