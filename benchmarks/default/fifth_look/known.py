@@ -12,7 +12,7 @@ import numpy as np
 from aligned import alike, owned, spectra
 from compare import PAIRS, side
 from encoders import groups
-from lab import draws, judged, layer, sigmoid, y
+from lab import judged, layer, sigmoid, y
 from mobility import ENERGY, SIMPLE
 from scores import measures, weighted_auc, weights
 
@@ -22,34 +22,6 @@ NUMBERS = {
     "both": {"log volume per anion": 1, "barrier 3D": -1},
     "four": {"log volume per anion": 1, "barrier 3D": -1, "share below 1 eV": 1, "log Li-anion distance": 1},
 }
-
-
-def layer_beside(x, pool, own, over, steps=300, rate=0.3, prior=0.2, temperature=0.5, weight=3.0, average=0.95, momentum=0.9, batch=64, seed=0):
-    """`lab.layer` with fixed terms in the log-odds: `own` of labelled rows, `over` of the pool."""
-    rng = np.random.default_rng(seed)
-    d, n = x.shape[1], len(draws)
-    w, b, vw, vb = np.zeros((d, n), np.float32), np.zeros(n), np.zeros((d, n), np.float32), np.zeros(n)
-    aw, ab, share = w, b, np.full(n, 0.5)
-    chosen = np.zeros((n, len(y)), np.float32)
-    for i, (rows, _) in enumerate(draws):
-        chosen[i, rows] = 1 / len(rows)
-    t = np.repeat((y == 0).astype(np.float32)[:, None], n, 1)
-    for step in range(steps):
-        lr = rate * 0.2 * 0.5 * (1 + np.cos(np.pi * step / steps))
-        e = chosen.T * (sigmoid(x @ w + b + own[:, None]) - t)
-        gw, gb = x.T @ e, e.sum(0)
-        rows = rng.integers(0, len(pool), batch)
-        u, o = pool[rows], over[rows][:, None]
-        z = u @ aw + ab + o
-        share = momentum * share + (1 - momentum) * sigmoid(z).mean(0)
-        q = sigmoid((z + np.log(prior / (1 - prior)) - np.log(share / (1 - share))) / temperature)
-        e = (sigmoid(u @ w + b + o) - q) / batch
-        gw, gb = gw + weight * u.T @ e, gb + weight * e.sum(0)
-        vw, vb = 0.9 * vw + gw, 0.9 * vb + gb
-        w, b = w - lr * vw, b - lr * vb
-        k = min(average, step / (step + 10))
-        aw, ab = k * aw + (1 - k) * w, k * ab + (1 - k) * b
-    return (x @ aw + ab + own[:, None]).T
 
 
 if __name__ == "__main__":
@@ -74,7 +46,7 @@ if __name__ == "__main__":
                 alone = "{:.2f} ({:.2f} to {:.2f})".format(a[0], *np.nanquantile(a[1:], [0.025, 0.975]))
                 for way, ps in (
                     ("after", [sigmoid(l + row[None]) for l in logits]),
-                    ("beside", [sigmoid(layer_beside(*s, row, over)) for s in sides]),
+                    ("beside", [sigmoid(layer(*s, drop=0.0, beside=(row, over))) for s in sides]),
                 ):
                     d = measures(ps, weights) - base
                     lo, hi = np.quantile(d[1:], [0.025, 0.975], axis=0)

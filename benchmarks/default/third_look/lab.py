@@ -40,13 +40,17 @@ def pool_signals(blur=0.3):
 sigmoid = lambda z: 1 / (1 + np.exp(-np.clip(z, -50, 50)))
 
 
-def layer(x, pool, steps=300, rate=0.3, prior=0.2, temperature=0.5, weight=3.0, drop=0.3, average=0.95, momentum=0.9, batch=64, seed=0, train=None, flipped=None, shift=0.0):
+def layer(x, pool, steps=300, rate=0.3, prior=0.2, temperature=0.5, weight=3.0, drop=0.3, average=0.95, momentum=0.9, batch=64, seed=0, train=None, flipped=None, shift=0.0,
+          classes=(1, 1), robust=0.0, beside=(0.0, 0.0)):
     """The preset's layer for all draws at once: (draws, rows) log-odds of class 0 under averaged weights.
 
     `train` is the training rows of each draw, if other than those of `draws`; `flipped` those with the wrong label.
     `shift` is added to the log-odds of labelled rows: with that of the classes' shares among them less that of the prior,
     the log-odds without it are those at the prior (Menon et al., arXiv:2007.07314).
+    `classes` are weights of the labelled rows of classes 0 and 1; `robust` is r of the generalised cross-entropy (Zhang and
+    Sabuncu, arXiv:1805.07836); `beside` are fixed terms of the log-odds, of labelled rows and of the pool.
     """
+    own, over = (np.broadcast_to(np.asarray(term, np.float32), len(rows))[:, None] for term, rows in zip(beside, (x, pool)))
     rng = np.random.default_rng(seed)
     train = [tr for tr, _ in draws] if train is None else train
     d, n = x.shape[1], len(train)
@@ -55,28 +59,30 @@ def layer(x, pool, steps=300, rate=0.3, prior=0.2, temperature=0.5, weight=3.0, 
     chosen = np.zeros((n, len(y)), np.float32)
     t = np.repeat((y == 0).astype(np.float32)[:, None], n, 1)
     for i, tr in enumerate(train):
-        chosen[i, tr] = 1 / len(tr)
         if flipped is not None:
             t[flipped[i], i] = 1 - t[flipped[i], i]
+        chosen[i, tr] = np.where(t[tr, i] == 1, *classes) / len(tr)
     # AdamW with an epsilon of 1 is close to gradient descent with momentum; the two logits move apart twice as fast as one.
     for step in range(steps):
         lr = rate * 0.2 * 0.5 * (1 + np.cos(np.pi * step / steps))
         keep = (rng.random((1, d)) >= drop) / (1 - drop)
-        e = chosen.T * (sigmoid((x * keep) @ w + b + shift) - t)
+        p = sigmoid((x * keep) @ w + b + own + shift)
+        e = chosen.T * np.where(t == 1, p, 1 - p) ** robust * (p - t)
         gw, gb = (x * keep).T @ e, e.sum(0)
         if weight > 0:
-            u = pool[rng.integers(0, len(pool), batch)]
-            z = u @ aw + ab
+            rows = rng.integers(0, len(pool), batch)
+            u, o = pool[rows], over[rows]
+            z = u @ aw + ab + o
             share = momentum * share + (1 - momentum) * sigmoid(z).mean(0)
             q = sigmoid((z + np.log(prior / (1 - prior)) - np.log(share / (1 - share))) / temperature)
             s = u * ((rng.random(u.shape) >= drop) / (1 - drop))
-            e = (sigmoid(s @ w + b) - q) / batch
+            e = (sigmoid(s @ w + b + o) - q) / batch
             gw, gb = gw + weight * s.T @ e, gb + weight * e.sum(0)
         vw, vb = 0.9 * vw + gw, 0.9 * vb + gb
         w, b = w - lr * vw, b - lr * vb
         k = min(average, step / (step + 10))
         aw, ab = k * aw + (1 - k) * w, k * ab + (1 - k) * b
-    return (x @ aw + ab).T
+    return (x @ aw + ab + own).T
 
 
 def logistic(x, prior_variance, prior=0.2, classes=None):

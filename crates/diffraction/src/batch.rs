@@ -12,7 +12,7 @@ use crate::structure::{StructureFileError, StructureReader};
 use crate::table::Row;
 use crate::{Grid, Structure};
 
-/// Files or structures worked on at once: what bounds memory.
+/// Rows worked on at once: what bounds memory.
 const AT_ONCE: usize = 512;
 
 /// Why a structure of a batch has no row.
@@ -128,7 +128,8 @@ pub struct Outcome<'a> {
 /// line's `id`. Its id is the structure's name, its formula the cell's, reduced. A file or structure
 /// that fails is one outcome among the others; `accept` ends the batch by breaking.
 ///
-/// Lines of JSON are streamed; other files are read whole, 512 at a time.
+/// Lines of JSON are streamed; other files are read whole, 512 at a time (with
+/// strained rows as many fewer as a structure has rows).
 pub fn simulate_files(
     paths: &[PathBuf],
     simulation: &Simulation<'_>,
@@ -141,7 +142,7 @@ pub fn simulate_files(
             // Errors of opening are found again, and reported, where the file is read.
             Ok(None) | Err(_) => {
                 files.push(path);
-                if files.len() == AT_ONCE && batch.files(&mut files, accept).is_break() {
+                if files.len() == batch.at_once() && batch.files(&mut files, accept).is_break() {
                     return;
                 }
             }
@@ -203,7 +204,7 @@ impl Batch<'_> {
         accept: &mut dyn FnMut(Outcome<'_>) -> ControlFlow<()>,
     ) -> ControlFlow<()> {
         loop {
-            let structures: Vec<_> = lines.by_ref().take(AT_ONCE).collect();
+            let structures: Vec<_> = lines.by_ref().take(self.at_once()).collect();
             if structures.is_empty() {
                 return ControlFlow::Continue(());
             }
@@ -220,7 +221,13 @@ impl Batch<'_> {
         }
     }
 
-    /// The row of a structure and those with its lattice strained.
+    /// Files or structures worked on at once.
+    fn at_once(&self) -> usize {
+        let rows = self.simulation.strained.map_or(0, |strained| strained.rows as usize);
+        (AT_ONCE / (1 + rows)).max(1)
+    }
+
+    /// The row of a structure and those with its lattice strained; where it has none itself, only why.
     fn rows(
         &self,
         path: &Path,
@@ -230,6 +237,10 @@ impl Batch<'_> {
         let Some(Strained { rows, strain }) = self.simulation.strained else {
             return vec![self.row(path, structure, name)];
         };
+        let own = self.row(path, structure, name.clone());
+        if own.is_err() {
+            return vec![own];
+        }
         let strained = (1..=rows).map(|number| {
             let mut other = structure.clone();
             other.lattice = other.lattice.strained(strain(&name, number)).map_err(|source| {
@@ -238,8 +249,7 @@ impl Batch<'_> {
             })?;
             self.row(path, &other, format!("{name}~{number}"))
         });
-        let strained: Vec<_> = strained.collect();
-        std::iter::once(self.row(path, structure, name)).chain(strained).collect()
+        std::iter::once(own).chain(strained).collect()
     }
 
     fn row(&self, path: &Path, structure: &Structure, name: String) -> Result<Row, BatchError> {
@@ -293,14 +303,16 @@ mod tests {
     const LINE: &str = r#"{"id":"ID","lattice":[[5,0,0],[0,5,0],[0,0,5]],"species":["Li","F"],"frac":[[0,0,0],[0.5,0.5,0.5]]}"#;
     const POSCAR: &str = "Li Cl\n1\n5 0 0\n0 5 0\n0 0 5\n1 1\nDirect\n0 0 0\n.5 .5 .5\n";
 
+    fn written(directory: &tempfile::TempDir, name: &str, text: &str) -> PathBuf {
+        let path = directory.path().join(name);
+        fs::write(&path, text).expect("written");
+        path
+    }
+
     #[test]
     fn rows_come_in_order_and_failures_in_their_place() {
         let directory = tempfile::tempdir().expect("a directory");
-        let write = |name: &str, text: &str| {
-            let path = directory.path().join(name);
-            fs::write(&path, text).expect("written");
-            path
-        };
+        let write = |name: &str, text: &str| written(&directory, name, text);
         let many: String =
             (0..1200).map(|i| LINE.replace("ID", &format!("line{i}")) + "\n").collect();
         let paths = [
@@ -331,8 +343,7 @@ mod tests {
     #[test]
     fn profiles_have_their_largest_point_at_one_and_are_finished_by_name() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("salt.vasp");
-        fs::write(&path, POSCAR).expect("written");
+        let path = written(&directory, "salt.vasp", POSCAR);
         let (recipe, profile) = (Recipe::physical(), Profile::default());
         let grid = Grid::new(10.0, 0.02, 3001).expect("a grid");
         let finish = |name: &str, pattern: &mut [f32]| {
@@ -358,13 +369,18 @@ mod tests {
     #[test]
     fn strained_rows_follow_their_structure_and_have_other_angles() {
         let directory = tempfile::tempdir().expect("a directory");
-        let write = |name: &str, text: &str| {
-            let path = directory.path().join(name);
-            fs::write(&path, text).expect("written");
-            path
-        };
-        let paths =
-            [write("salt.vasp", POSCAR), write("two.jsonl", LINE), write("no.cif", "data_x\n")];
+        let write = |name: &str, text: &str| written(&directory, name, text);
+        // Too short for any reflection.
+        let short = LINE
+            .replace("5,0,0", "0.4,0,0")
+            .replace("0,5,0", "0,0.4,0")
+            .replace("0,0,5", "0,0,0.4");
+        let paths = [
+            write("salt.vasp", POSCAR),
+            write("two.jsonl", LINE),
+            write("no.cif", "data_x\n"),
+            write("short.jsonl", &short),
+        ];
         let strain = |_: &str, number: u32| [0.01 * f64::from(number), 0.0, 0.0, 0.0, 0.0, 0.0];
         let (recipe, grid) = (Recipe::paper(), Grid::published());
         let simulation = Simulation {
@@ -376,6 +392,9 @@ mod tests {
             rows.push(outcome.row.map_err(|error| error.to_string()));
             ControlFlow::Continue(())
         });
+        // What cannot be simulated is told once, not for each of its rows.
+        let why = rows.pop().expect("one for the structure").expect_err("no reflections");
+        assert!(why.contains("short.jsonl, structure `ID`"), "{why}");
         assert!(rows.pop().expect("one for the damaged file").is_err());
         let rows: Vec<Row> = rows.into_iter().map(|row| row.expect("a row")).collect();
         let names: Vec<&str> = rows.iter().map(|row| row.name.as_str()).collect();
@@ -391,8 +410,7 @@ mod tests {
     #[test]
     fn breaking_ends_the_batch() {
         let directory = tempfile::tempdir().expect("a directory");
-        let path = directory.path().join("a.vasp");
-        fs::write(&path, POSCAR).expect("written");
+        let path = written(&directory, "a.vasp", POSCAR);
         let mut seen = 0;
         let paths = vec![path; 5];
         simulate_files(

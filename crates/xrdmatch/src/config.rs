@@ -345,6 +345,9 @@ impl Config {
     /// head where there are several.
     pub(crate) fn deployed(&self, mut weights: Tensors) -> Tensors {
         let heads = self.objective.heads();
+        if heads == 1 {
+            return weights;
+        }
         let Ok(architecture) = self.architecture() else { return weights };
         for part in ["weight", "bias"] {
             let Some(tensor) = weights.get_mut(&format!("{}.{part}", architecture.last_layer()))
@@ -365,7 +368,7 @@ impl Config {
     /// # Errors
     /// If the preset's name is unknown.
     pub fn architecture(&self) -> Result<Architecture, ConfigError> {
-        if self.pretrain.is_on() && self.pretrain.fine_tune {
+        if self.pretrain.is_fine_tuned() {
             return Ok(self.pretrain.architecture(self.classes.into()));
         }
         match &self.network.architecture {

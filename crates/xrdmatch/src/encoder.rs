@@ -119,6 +119,11 @@ impl Pretraining {
         self.is_on() && !self.fine_tune
     }
 
+    /// Whether there is an encoder that every experiment trains a copy of.
+    pub fn is_fine_tuned(&self) -> bool {
+        self.is_on() && self.fine_tune
+    }
+
     /// Refuses settings that make no sense.
     ///
     /// # Errors

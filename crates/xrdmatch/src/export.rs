@@ -8,7 +8,6 @@ use exchange::onnx;
 use crate::disk::write_atomically;
 use crate::encoder::Encoder;
 use crate::input::{Input, Renderer, Scale, Transform};
-use crate::predict::trained_weights;
 use crate::run::{CheckpointChoice, Run, RunError};
 use crate::train::TrainError;
 
@@ -79,7 +78,7 @@ pub fn export(
     let manifest = run.manifest();
     let config = &manifest.config;
     let step = checkpoint.state.progress.step;
-    let weights = trained_weights(config, checkpoint);
+    let weights = checkpoint.state.into_trained(config);
     // One that was fine-tuned is in the weights.
     let encoder = run.encoder()?.filter(|_| config.pretrain.is_frozen());
     let bytes = match format {

@@ -10,7 +10,7 @@ use crate::encoder::Inputs;
 use crate::predictions::{
     PredictionWriter, Predictions, PredictionsError, Sample, WritePredictionsError,
 };
-use crate::run::{Checkpoint, CheckpointChoice, Run, RunError};
+use crate::run::{CheckpointChoice, Run, RunError};
 use crate::train::{TrainError, inputs, network_for_inference};
 
 /// Rows that are predicted at once.
@@ -65,7 +65,7 @@ impl Model {
         let checkpoint = run.checkpoint(experiment, choice)?;
         let config = run.manifest().config.clone();
         let step = checkpoint.state.progress.step;
-        let weights = trained_weights(&config, checkpoint);
+        let weights = checkpoint.state.into_trained(&config);
         let (grid, encoder) = (run.manifest().labeled.grid, run.encoder()?);
         let model = Self::of_weights(config, grid, encoder.as_ref(), &weights)
             .map_err(|source| RunError::Train { experiment, source })?;
@@ -161,9 +161,4 @@ impl Model {
             ),
         })
     }
-}
-
-/// The weights that a configuration evaluates with.
-pub(crate) fn trained_weights(config: &Config, checkpoint: Checkpoint) -> Tensors {
-    checkpoint.state.into_trained(config)
 }

@@ -201,7 +201,7 @@ impl<'a> Trainer<'a> {
             seed.number(Purpose::Initialization, experiment, 0, 0),
             config.network.precision,
         )?;
-        if config.pretrain.is_on() && config.pretrain.fine_tune {
+        if config.pretrain.is_fine_tuned() {
             let encoder = encoder.ok_or(TrainError::NoEncoder)?;
             let start = network.weights(Weights::Current);
             network.load(&Encoder::begin(&config.pretrain, encoder, start)?)?;

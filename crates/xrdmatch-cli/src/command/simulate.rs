@@ -81,9 +81,9 @@ impl Simulate {
         }
         let columns = Columns::unlabeled(self.grid.points());
         let mut writer = TableWriter::create(&self.output, columns, Some(self.grid))?;
-        let mut under_way = self.batch.begin("structures")?;
         let noise = made.noise();
         let (rows, strain) = made.strain();
+        let mut under_way = self.batch.begin(if rows > 0 { "patterns" } else { "structures" })?;
         let simulation = batch::Simulation {
             recipe: &made.recipe,
             profile: made.profile.as_ref(),

@@ -5,7 +5,8 @@
 //! layer on the same features. With n(c) labelled training rows of class c and the weight
 //! M(c) = min n / n(c), the balanced head adds
 //!
-//! 1. 1/B · Σ M(y) · CE(labelled logits, y);
+//! 1. the supervised loss with M for weights of the classes, beside those that are set: 1/B · Σ M(y) ·
+//!    CE(labelled logits, y), smoothed or robust where the base head's is;
 //! 2. λ_u/U · Σ M(c) · \[q(c) ≥ cutoff\] · CE(strong logits, q), with q the softmax of the weak view's
 //!    logits, c its largest, without gradient.
 //!
@@ -23,7 +24,8 @@ use super::logits::{cross_entropy, most_probable, softmax};
 #[derive(Debug, Clone, PartialEq)]
 pub struct Balanced {
     weights: Vec<f64>,
-    cutoff: f64,
+    /// The objective of labelled rows.
+    labeled: Objective,
 }
 
 impl Balanced {
@@ -36,9 +38,11 @@ impl Balanced {
         let mut counts = vec![0u32; classes];
         labels.for_each(|label| counts[usize::from(label)] += 1);
         let fewest = counts.iter().copied().filter(|&count| count > 0).min().unwrap_or(1);
-        let weights =
+        let weights: Vec<f64> =
             counts.iter().map(|&n| f64::from(fewest) / f64::from(n.max(fewest))).collect();
-        Self { weights, cutoff: objective.cutoff }
+        let both = |(class, weight): (usize, &f64)| objective.class_weight(class) * weight;
+        let class_weights = weights.iter().enumerate().map(both).collect();
+        Self { weights, labeled: Objective { class_weights, ..objective.clone() } }
     }
 
     /// The logits of the base head and of the balanced one.
@@ -62,15 +66,7 @@ impl Balanced {
 
     /// 1., and its gradient with respect to the balanced head's logits, (B, classes).
     pub fn supervised(&self, logits: &Matrix, labels: &[u8]) -> (f64, Matrix) {
-        let mut gradient = Matrix::zeros(logits.rows(), logits.cols());
-        let mut target = vec![0.0; logits.cols()];
-        let (share, mut loss) = (1.0 / logits.rows() as f64, 0.0);
-        for (row, &label) in labels.iter().enumerate() {
-            target.fill(0.0);
-            target[usize::from(label)] = self.weights[usize::from(label)];
-            loss += share * cross_entropy(logits.row(row), &target, gradient.row_mut(row), share);
-        }
-        (loss, gradient)
+        self.labeled.supervised(logits, labels)
     }
 
     /// 2. without λ_u, and λ_u times its gradient with respect to the strong logits, (U, classes).
@@ -85,7 +81,7 @@ impl Balanced {
         let (share, mut loss) = (1.0 / strong.rows() as f64, 0.0);
         for row in 0..weak.rows() {
             let (class, confidence) = most_probable(weak.row(row), 1.0);
-            if confidence < self.cutoff {
+            if confidence < self.labeled.cutoff {
                 continue;
             }
             softmax(weak.row(row), 1.0, &mut target);

@@ -255,6 +255,15 @@ fn the_balanced_head_weighs_classes_by_how_rare_their_labels_are() {
     let terms =
         p.iter().zip(labels).map(|(p, y)| -weights[usize::from(y)] * p[usize::from(y)].ln());
     near(balanced.supervised(&labeled, &labels).0, terms.sum::<f64>() / 9.0);
+    // What is set for labelled rows holds for this head too.
+    let class_weights = vec![3.0, 1.0, 1.0];
+    let robust = Objective { robustness: 0.5, class_weights: class_weights.clone(), ..o.clone() };
+    let terms = p.iter().zip(labels).map(|(p, y)| {
+        let class = usize::from(y);
+        class_weights[class] * weights[class] * (1.0 - p[class].sqrt()) / 0.5
+    });
+    let found = robust.balanced(3, labels.into_iter()).expect("two heads");
+    near(found.supervised(&labeled, &labels).0, terms.sum::<f64>() / 9.0);
 
     let (q, p) = (probabilities(&weak), probabilities(&strong));
     let mut counted = 0;
