@@ -122,16 +122,26 @@ fn pytorch_and_onnxruntime_give_our_logits() {
     fixture.ok(&[&arguments[..], &["ulbs.csv", "-o", "back.csv"]].concat());
     assert_eq!(fixture.read("ours.csv"), fixture.read("back.csv"));
 
-    // Blurred bins and encoders are part of the graph.
+    // Blurred bins and encoders are part of the graph; a fine-tuned encoder and the head that is
+    // used are part of the network.
     fixture.write("small.toml", ENCODED);
-    fixture.ok(&fixture.train("encoded", &["--no-baselines", "--preset", "default"]));
-    fixture.ok(&["export", "encoded", "-o", "plain.onnx"]);
-    fixture.ok(&["export", "encoded", "-o", "prepared.onnx", "--with-preparation"]);
-    fixture.ok(&["predict", "encoded", "--data", "ulbs.csv", "-o", "ours.csv"]);
-    let output = Command::new(&python)
-        .args([script.to_str().unwrap(), "graphs"])
-        .current_dir(fixture.directory.path())
-        .output()
-        .expect("python starts");
-    assert!(output.status.success(), "{}", stderr(&output));
+    let ways: [(&str, &[&str]); 4] = [
+        ("encoded", &[]),
+        ("tuned", &["--set", "pretrain.fine_tune=true", "--set", "pretrain.encoders=1"]),
+        ("heads", &["--algorithm", "abc"]),
+        ("axis", &["--set", "input.axis=\"log-q\""]),
+    ];
+    for (run, settings) in ways {
+        let more = [&["--no-baselines", "--preset", "default"], settings].concat();
+        fixture.ok(&fixture.train(run, &more));
+        fixture.ok(&["export", run, "-o", "plain.onnx"]);
+        fixture.ok(&["export", run, "-o", "prepared.onnx", "--with-preparation"]);
+        fixture.ok(&["predict", run, "--data", "ulbs.csv", "-o", "ours.csv"]);
+        let output = Command::new(&python)
+            .args([script.to_str().unwrap(), "graphs"])
+            .current_dir(fixture.directory.path())
+            .output()
+            .expect("python starts");
+        assert!(output.status.success(), "{run}: {}", stderr(&output));
+    }
 }

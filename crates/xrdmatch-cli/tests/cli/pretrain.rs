@@ -84,7 +84,11 @@ fn two_heads_means_of_weights_and_fine_tuned_encoders_are_reproduced_and_predict
         fixture.ok(&["predict", name, "--data", "lbs.csv", "-o", &predictions]);
         let evaluated = format!("{name}/exp_000/predictions.csv");
         assert_eq!(fixture.read(&predictions), fixture.read(&evaluated), "{name}");
-        fixture.ok(&["export", name, "-o", &format!("{name}.onnx")]);
+        let exported = format!("{name}.safetensors");
+        fixture.ok(&["export", name, "-o", &exported]);
+        let exported = std::fs::read(fixture.path(&exported)).expect("weights");
+        let encoders = exported.windows(8).any(|word| word == b"encoder.");
+        assert_eq!(encoders, name != "tuned", "{name}: a tuned encoder is in the network itself");
         fixture.ok(&["explain", name, "--sample", "l3", "--peaks", "2"]);
     }
     let refused = |settings: &[&str]| {
