@@ -179,19 +179,13 @@ impl Batch<'_> {
     }
 
     fn file(&self, path: &Path) -> Vec<Result<Row, BatchError>> {
-        let structures: Vec<_> = match StructureReader::open(path) {
-            Ok(reader) => reader.collect(),
+        let structures = match named_structures(path) {
+            Ok(structures) => structures,
             Err(error) => return vec![Err(error.into())],
         };
-        let stem = stem(path);
-        let single = structures.len() == 1;
-        let name = |structure: &Structure| {
-            if single { stem.clone() } else { format!("{stem}:{}", structure.name) }
-        };
         structures
-            .into_iter()
             .flat_map(|structure| match structure {
-                Ok(structure) => self.rows(path, &structure, name(&structure)),
+                Ok((name, structure)) => self.rows(path, &structure, name),
                 Err(error) => vec![Err(error.into())],
             })
             .collect()
@@ -283,6 +277,29 @@ impl Batch<'_> {
         row.take(&intensities);
         Ok(row)
     }
+}
+
+/// The structures of a file, each with the name of the row that its pattern has: its own name in a file
+/// of lines, which is streamed, that of the file where it is alone there, and both otherwise.
+///
+/// # Errors
+/// When the file cannot be read; what is wrong with a single structure stands in its place.
+pub fn named_structures(
+    path: &Path,
+) -> Result<impl Iterator<Item = Result<(String, Structure), StructureFileError>>, StructureFileError>
+{
+    let (lines, whole): (_, Vec<_>) = match StructureReader::open_lines(path)? {
+        Some(lines) => (Some(lines), Vec::new()),
+        None => (None, StructureReader::open(path)?.collect()),
+    };
+    let (stem, single) = (stem(path), whole.len() == 1);
+    let of_whole = whole.into_iter().map(move |structure| {
+        let structure = structure?;
+        let name = if single { stem.clone() } else { format!("{stem}:{}", structure.name) };
+        Ok((name, structure))
+    });
+    let of_lines = lines.into_iter().flatten();
+    Ok(of_whole.chain(of_lines.map(|structure| structure.map(|found| (found.name.clone(), found)))))
 }
 
 /// A file's name without its extension, or extensions when it is compressed.

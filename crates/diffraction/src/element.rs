@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 /// Symbols in the order of atomic numbers, hydrogen first.
 const SYMBOLS: [&str; 118] = [
     "H", "He", "Li", "Be", "B", "C", "N", "O", "F", "Ne", "Na", "Mg", "Al", "Si", "P", "S", "Cl",
@@ -15,8 +17,9 @@ const SYMBOLS: [&str; 118] = [
     "Fl", "Mc", "Lv", "Ts", "Og",
 ];
 
-/// A chemical element, by its atomic number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// A chemical element, by its atomic number; written as its symbol.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "&'static str")]
 pub struct Element(u8);
 
 /// A text that is no element's symbol.
@@ -25,6 +28,9 @@ pub struct Element(u8);
 pub struct UnknownElement(pub String);
 
 impl Element {
+    /// Lithium.
+    pub const LITHIUM: Self = Self(3);
+
     /// The element of an atomic number from 1 to 118.
     #[must_use]
     pub fn from_number(number: u8) -> Option<Self> {
@@ -47,6 +53,20 @@ impl Element {
     pub(crate) fn from_symbol(symbol: &str) -> Option<Self> {
         let at = SYMBOLS.iter().position(|known| known.eq_ignore_ascii_case(symbol))?;
         Some(Self(at as u8 + 1))
+    }
+}
+
+impl From<Element> for &'static str {
+    fn from(element: Element) -> Self {
+        element.symbol()
+    }
+}
+
+impl TryFrom<String> for Element {
+    type Error = UnknownElement;
+
+    fn try_from(symbol: String) -> Result<Self, UnknownElement> {
+        symbol.parse()
     }
 }
 

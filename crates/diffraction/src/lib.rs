@@ -11,6 +11,7 @@
 pub mod batch;
 pub mod cif;
 mod element;
+pub mod environment;
 pub mod files;
 mod grid;
 pub mod import;

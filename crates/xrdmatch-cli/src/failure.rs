@@ -8,7 +8,7 @@ use xrdmatch::audit::AuditError;
 use xrdmatch::calibrate::CalibrateError;
 pub(crate) use xrdmatch::causes::chain;
 use xrdmatch::config::{ConfigError, LayerError};
-use xrdmatch::dataset::DatasetError;
+use xrdmatch::dataset::{DatasetError, StructuresError};
 use xrdmatch::device::ChosenBefore;
 use xrdmatch::ensemble::EnsembleError;
 use xrdmatch::evaluate::EvaluateError;
@@ -129,6 +129,19 @@ impl From<DatasetError> for Failure {
         match hint {
             Some(hint) => failure.hint(hint),
             None => failure,
+        }
+    }
+}
+
+impl From<StructuresError> for Failure {
+    fn from(error: StructuresError) -> Self {
+        match error {
+            StructuresError::Read(error) => error.into(),
+            error @ StructuresError::NoneNamed { .. } => Self::of(Kind::Data, &error).hint(
+                "a structure belongs to the pattern of its name: the `id` of a line of JSON, the name \
+                 of a CIF without its ending",
+            ),
+            error => Self::of(Kind::Data, &error),
         }
     }
 }
@@ -259,8 +272,11 @@ impl From<ReproduceError> for Failure {
                 Self::from(error).hint("if a file was moved, pass --labeled or --unlabeled")
             }
             ReproduceError::Plan(error) => error.into(),
+            ReproduceError::Structures(error) => {
+                Self::from(error).hint("if a file was moved, pass --structures")
+            }
             ReproduceError::Changed { .. } => Self::of(Kind::Data, &error)
-                .hint("pass the original file with --labeled or --unlabeled"),
+                .hint("pass the original file with --labeled, --unlabeled or --structures"),
             error => Self::of(Kind::Data, &error),
         }
     }

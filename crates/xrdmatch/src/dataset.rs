@@ -11,6 +11,7 @@
 mod cache;
 mod prepared;
 mod storage;
+mod structures;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,7 @@ use storage::Storage;
 
 pub use cache::{CacheError, fingerprint};
 pub use prepared::Prepared;
+pub use structures::{Structures, StructuresError};
 
 /// What is known of a sample besides its pattern.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -185,6 +187,7 @@ pub struct Dataset {
     marker: Option<Marker>,
     samples: Vec<Sample>,
     patterns: Storage,
+    structures: Option<Structures>,
 }
 
 impl Dataset {
@@ -292,6 +295,17 @@ impl Dataset {
     /// If there is no such row.
     pub fn pattern(&self, row: usize) -> (&[u16], &[f32]) {
         self.patterns.pattern(row)
+    }
+
+    /// The same with what is known of the rows' structures.
+    #[must_use]
+    pub fn with_structures(self, structures: Structures) -> Self {
+        Self { structures: Some(structures), ..self }
+    }
+
+    /// What is known of the rows' structures.
+    pub fn structures(&self) -> Option<&Structures> {
+        self.structures.as_ref()
     }
 
     /// Refuses two data sets that do not share a grid.
@@ -538,6 +552,7 @@ impl Building {
                 std::mem::take(&mut self.indices),
                 std::mem::take(&mut self.values),
             ),
+            structures: None,
         }
     }
 }

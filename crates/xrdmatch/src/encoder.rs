@@ -10,6 +10,7 @@ mod inputs;
 use convnet::{
     Architecture, CpuNetwork, Initialization, Layer, Matrix, Network, Tensor, Tensors, Weights,
 };
+use diffraction::Element;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use inputs::plain_signals;
@@ -21,6 +22,9 @@ pub use inputs::{Inputs, Sticks};
 pub struct Pretraining {
     /// What encoders learn to tell from a pattern.
     pub target: Target,
+    /// The element whose ions move, and whose surroundings encoders learn too where the structures of
+    /// the unlabelled patterns are given.
+    pub ion: Element,
     /// How many encoders, which differ in their randomness only.
     pub encoders: u32,
     /// Widths of the hidden layers; the last one's activations are the features.
@@ -44,6 +48,7 @@ impl Default for Pretraining {
     fn default() -> Self {
         Self {
             target: Target::None,
+            ion: Element::LITHIUM,
             encoders: 1,
             hidden: vec![512, 256],
             dropout: 0.3,

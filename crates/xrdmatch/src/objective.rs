@@ -3,9 +3,10 @@
 //! One consistency objective serves all algorithms; they differ in the rule that decides which
 //! pseudo-labels count ([`Rule`]). With *B* labelled and *U* unlabelled patterns in a step,
 //!
-//! 1. supervised loss: 1/B · Σ w(y) · CE(labelled logits, y), or with a robustness r above 0 the
-//!    generalised cross-entropy (1 − p(y)^r) / r in its place, which is CE at r → 0 and at r = 1 half
-//!    the absolute error, and gives rows that the network holds for mislabelled less of a say;
+//! 1. supervised loss: 1/B · Σ v(y) · CE(labelled logits, y), v being w or w moved towards the stated
+//!    shares of the classes ([`Supervised`]), or with a robustness r above 0 the generalised
+//!    cross-entropy (1 − p(y)^r) / r in its place, which is CE at r → 0 and at r = 1 half the absolute
+//!    error, and gives rows that the network holds for mislabelled less of a say;
 //! 2. alignment, where it is on: the weak view's probabilities times prior / running mean of the
 //!    pool's predictions, normalised (which adds ln(prior / mean) to the logits);
 //! 3. confidence of an unlabelled pattern: the largest probability q of its weak view; pseudo-label:
@@ -28,6 +29,7 @@
 mod algorithm;
 mod balanced;
 mod logits;
+mod supervised;
 mod threshold;
 
 use convnet::Matrix;
@@ -36,7 +38,8 @@ use serde::{Deserialize, Serialize};
 pub use algorithm::{Algorithm, Description};
 pub use balanced::Balanced;
 pub(crate) use logits::cross_entropy;
-use logits::{most_probable, robust_cross_entropy, softmax, squares};
+use logits::{most_probable, softmax, squares};
+pub use supervised::Supervised;
 pub use threshold::{Map, Rule, StateError, Thresholds};
 
 /// Which unlabelled pseudo-labels count, how much, and how classes are weighted.
@@ -59,9 +62,12 @@ pub struct Objective {
     pub map: Map,
     /// Whether the teacher's answers are aligned to the prior.
     pub alignment: Alignment,
-    /// The share of class 0 that alignment aims at, the other classes sharing the rest equally; 0
-    /// means equal shares for all. In \[0, 1).
+    /// The stated share of class 0, which alignment and reweighting aim at, the other classes sharing
+    /// the rest equally; 0 means equal shares for all. In \[0, 1).
     pub positive_share: f64,
+    /// ρ, how far labelled rows are weighted from their own shares of the classes towards the stated
+    /// ones: not at 0, whole at 1. In \[0, 1\].
+    pub reweighting: f64,
     /// How much of a running mean is kept at a step. In \[0, 1).
     pub momentum: f64,
     /// Steps over which λ_u rises from 0; 0 for none.
@@ -87,6 +93,7 @@ impl Default for Objective {
             map: Map::Convex,
             alignment: Alignment::None,
             positive_share: 0.0,
+            reweighting: 0.0,
             momentum: 0.99,
             ramp: 0,
             smoothing: 0.0,
@@ -161,8 +168,14 @@ impl Objective {
         let part = |value: f64| (0.0..1.0).contains(&value);
         range("momentum", self.momentum, part(self.momentum), "at least 0 and below 1")?;
         range("smoothing", self.smoothing, part(self.smoothing), "at least 0 and below 1")?;
-        let robust = (0.0..=1.0).contains(&self.robustness);
-        range("robustness", self.robustness, robust, "at least 0 and at most 1")?;
+        let whole = |value: f64| (0.0..=1.0).contains(&value);
+        range("robustness", self.robustness, whole(self.robustness), "at least 0 and at most 1")?;
+        range(
+            "reweighting",
+            self.reweighting,
+            whole(self.reweighting),
+            "at least 0 and at most 1",
+        )?;
         if self.smoothing > 0.0 && self.robustness > 0.0 {
             return Err(ObjectiveError::SmoothAndRobust);
         }
@@ -201,9 +214,15 @@ impl Objective {
         Thresholds::new(rule, alignment, self.cutoff, classes, pool)
     }
 
-    /// The balanced head, where the algorithm has one, for labelled training rows of these classes.
-    pub fn balanced(&self, classes: usize, labels: impl Iterator<Item = u8>) -> Option<Balanced> {
-        (self.heads() > 1).then(|| Balanced::new(self, classes, labels))
+    /// The loss of labelled rows, for labelled training rows with `counts` of each class.
+    pub fn supervised(&self, counts: &[u32]) -> Supervised {
+        Supervised::new(self, counts)
+    }
+
+    /// The balanced head, where the algorithm has one, for labelled training rows with `counts` of
+    /// each class.
+    pub fn balanced(&self, counts: &[u32]) -> Option<Balanced> {
+        (self.heads() > 1).then(|| Balanced::new(self, counts))
     }
 
     /// How many outputs the network has for a class while it is trained.
@@ -211,7 +230,7 @@ impl Objective {
         if self.algorithm == Algorithm::Abc { 2 } else { 1 }
     }
 
-    /// The share of each class that alignment aims at.
+    /// The stated share of each class.
     fn prior(&self, classes: usize) -> Vec<f64> {
         match self.positive_share {
             0.0 => vec![1.0 / classes as f64; classes],
@@ -232,33 +251,6 @@ impl Objective {
         let ramp = u64::from(self.ramp);
         let factor = if step < ramp { step as f64 / ramp as f64 } else { 1.0 };
         self.unlabeled_weight * factor
-    }
-
-    /// The supervised loss and its gradient with respect to the logits.
-    ///
-    /// `logits` is (B, classes), `labels` has B classes.
-    ///
-    /// # Panics
-    /// If the shapes do not fit or a label is not a class: our own bug, checked by `Dataset`.
-    pub fn supervised(&self, logits: &Matrix, labels: &[u8]) -> (f64, Matrix) {
-        assert_eq!(logits.rows(), labels.len());
-        let mut gradient = Matrix::zeros(logits.rows(), logits.cols());
-        let mut target = vec![0.0; logits.cols()];
-        let (share, mut loss) = (1.0 / logits.rows() as f64, 0.0);
-        for (row, &label) in labels.iter().enumerate() {
-            let label = usize::from(label);
-            let weight = self.class_weight(label);
-            let (logits, gradient) = (logits.row(row), gradient.row_mut(row));
-            loss += if self.robustness > 0.0 {
-                let r = self.robustness;
-                share * weight * robust_cross_entropy(logits, label, r, gradient, share * weight)
-            } else {
-                target.fill(weight * self.smoothing / logits.len() as f64);
-                target[label] += weight * (1.0 - self.smoothing);
-                share * cross_entropy(logits, &target, gradient, share)
-            };
-        }
-        (loss, gradient)
     }
 
     /// The unsupervised loss (times λ_u in the gradient, not in the reported loss), and the state's

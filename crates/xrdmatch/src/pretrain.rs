@@ -3,12 +3,14 @@
 //! An encoder sees strong views and learns a distribution over outputs t for each pattern
 //! ([`Targets`]) by the cross-entropy −Σ t · log softmax(logits): the elements' shares of the atoms
 //! where the file has formulas, else the shares of the undistorted pattern's intensity in coarse
-//! bins. Neither labels nor formulas of the labelled file are used. Encoders do not depend on
-//! experiments, so one pretraining serves all experiments of a run.
+//! bins. Where the file's structures are known, further outputs learn numbers that say how the mobile
+//! ion sits in them (`numbers`), by half the squared error. Neither labels nor formulas nor structures of the labelled file
+//! are used. Encoders do not depend on experiments, so one pretraining serves all experiments of a run.
 //!
 //! AdamW; the learning rate rises linearly over the first 30 % of the steps and falls to 0 along a
 //! cosine (Smith and Topin, arXiv:1708.07120, without the cycle of momenta).
 
+mod numbers;
 mod targets;
 
 use convnet::{AdamW, CpuNetwork, Decay, Initialization, Matrix, Mode, Network, Stream};
@@ -19,7 +21,6 @@ use crate::config::Config;
 use crate::dataset::{Dataset, Prepared};
 use crate::encoder::{Encoder, EncoderError, plain_signals};
 use crate::input::InputError;
-use crate::objective::cross_entropy;
 use crate::seed::{Purpose, Seed};
 use crate::split::shuffle;
 
@@ -129,6 +130,7 @@ impl School<'_> {
         )
         .map_err(EncoderError::from)?;
         let mut signals = Matrix::zeros(self.batch, self.views.bins());
+        let mut stretches = vec![1.0; self.batch];
         let mut scratch = vec![Scratch::default(); self.batch];
         // The rest of a permutation that fills no batch is left out.
         let per_epoch = self.targets.rows().len() / self.batch;
@@ -140,8 +142,8 @@ impl School<'_> {
             let mut sum = 0.0;
             for (place, chosen) in order.chunks_exact(self.batch).enumerate() {
                 let step = u64::from(epoch) * per_epoch as u64 + place as u64;
-                self.draw(seed, step, chosen, &mut signals, &mut scratch);
-                let loss = self.learn(&mut network, step, total, chosen, &signals);
+                self.draw(seed, step, chosen, (&mut signals, &mut stretches), &mut scratch);
+                let loss = self.learn(&mut network, step, total, chosen, (&signals, &stretches));
                 if !loss.is_finite() {
                     return Err(PretrainError::Diverged { epoch: epoch + 1 });
                 }
@@ -155,21 +157,22 @@ impl School<'_> {
         Ok(Some(network))
     }
 
+    /// Draws views, and by what factor the lattice of each has grown.
     fn draw(
         &self,
         seed: Seed,
         step: u64,
         chosen: &[usize],
-        signals: &mut Matrix,
+        (signals, stretches): (&mut Matrix, &mut [f32]),
         scratch: &mut [Scratch],
     ) {
         let rows = self.targets.rows();
-        let outputs = signals.as_mut_slice().par_chunks_mut(self.views.bins());
+        let outputs = signals.as_mut_slice().par_chunks_mut(self.views.bins()).zip(stretches);
         let places = outputs.zip(scratch).zip(chosen).enumerate();
-        places.for_each(|(place, ((out, scratch), &position))| {
+        places.for_each(|(place, (((out, stretch), scratch), &position))| {
             let mut rng = seed.rng(Purpose::PretrainView, self.number, step, place as u64);
             let (indices, values) = self.prepared.pattern(rows[position]);
-            self.views.strong(indices, values, scratch, &mut rng, out);
+            *stretch = self.views.strong(indices, values, scratch, &mut rng, out);
         });
     }
 
@@ -180,7 +183,7 @@ impl School<'_> {
         step: u64,
         total: u64,
         chosen: &[usize],
-        signals: &Matrix,
+        (signals, stretches): (&Matrix, &[f32]),
     ) -> f64 {
         let settings = &self.config.pretrain;
         #[expect(clippy::cast_possible_truncation, reason = "a learning rate travels as f32")]
@@ -202,13 +205,8 @@ impl School<'_> {
                 loss = f64::NAN;
                 return vec![None];
             }
-            let mut gradient = Matrix::zeros(logits.rows(), logits.cols());
-            let share = 1.0 / chosen.len() as f64;
-            for (row, &position) in chosen.iter().enumerate() {
-                let target = self.targets.of(position);
-                loss +=
-                    share * cross_entropy(logits.row(row), target, gradient.row_mut(row), share);
-            }
+            let (found, gradient) = self.targets.loss(logits, chosen, stretches);
+            loss = found;
             vec![Some(gradient)]
         });
         loss

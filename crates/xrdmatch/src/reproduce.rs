@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde::{Deserialize, Serialize};
 
-use crate::dataset::{Dataset, DatasetError, Labels};
+use crate::dataset::{Dataset, DatasetError, Labels, Structures, StructuresError};
 use crate::plan::{self, PlanError};
 use crate::predictions::Predictions;
 use crate::run::{
@@ -85,6 +85,9 @@ pub enum ReproduceError {
     /// A data file is at fault.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
+    /// The structures are at fault.
+    #[error(transparent)]
+    Structures(#[from] StructuresError),
     /// A data file is not the one of the run.
     #[error("{path} is not the file that the run was trained with: its contents have changed")]
     Changed {
@@ -117,6 +120,8 @@ pub struct Moved {
     pub labeled: Option<PathBuf>,
     /// The unlabelled file.
     pub unlabeled: Option<PathBuf>,
+    /// The structures; empty where they are.
+    pub structures: Vec<PathBuf>,
 }
 
 /// A run about to be done again: its data is read and checked, its splits are drawn.
@@ -160,8 +165,20 @@ impl<'a> Rerun<'a> {
         let labeled = read(&manifest.labeled, moved.labeled.as_deref(), labels)?;
         let labels = Labels::Optional { classes: config.classes };
         let unlabeled = manifest.unlabeled.as_ref();
-        let unlabeled =
-            unlabeled.map(|source| read(source, moved.unlabeled.as_deref(), labels)).transpose()?;
+        let unlabeled = unlabeled.map(|source| -> Result<Dataset, ReproduceError> {
+            let data = read(source, moved.unlabeled.as_deref(), labels)?;
+            let Some(structures) = &source.structures else { return Ok(data) };
+            let moved = Some(&moved.structures).filter(|paths| !paths.is_empty());
+            let paths = moved.unwrap_or(&structures.paths);
+            let found = Structures::read(paths, &data, config.pretrain.ion)?;
+            match paths.first() {
+                Some(path) if found.fingerprint() != structures.fingerprint => {
+                    Err(ReproduceError::Changed { path: path.clone() })
+                }
+                _ => Ok(data.with_structures(found)),
+            }
+        });
+        let unlabeled = unlabeled.transpose()?;
         let data = Data::new(labeled, unlabeled, config)?;
         let drawn = match &manifest.splits {
             None => Some(plan::splits(config, &data.labeled, None, &complete)?),

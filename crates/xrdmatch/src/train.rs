@@ -17,7 +17,7 @@ use crate::device;
 use crate::encoder::{Encoder, EncoderError, Inputs};
 use crate::input::InputError;
 use crate::metrics::Evaluation;
-use crate::objective::{Balanced, StateError, Thresholds};
+use crate::objective::{Balanced, Objective, StateError, Supervised, Thresholds};
 use crate::predictions::{Predictions, PredictionsError, Sample};
 use crate::seed::Purpose;
 use crate::split::Split;
@@ -132,6 +132,7 @@ pub struct Trainer<'a> {
     inputs: Inputs,
     network: Box<dyn Network>,
     thresholds: Thresholds,
+    supervised: Supervised,
     balanced: Option<Balanced>,
     progress: Progress,
 }
@@ -183,7 +184,9 @@ impl<'a> Trainer<'a> {
         let inputs = inputs(config, data.labeled.grid(), encoder)?;
         let label = |row: usize| data.labeled.sample(row).label.map(|label| (row, label));
         let rows: Vec<(usize, u8)> = labeled.into_iter().filter_map(label).collect();
-        let classes_of_rows: Vec<u8> = rows.iter().map(|(_, label)| *label).collect();
+        let classes = usize::from(config.classes);
+        let mut counts = vec![0u32; classes];
+        rows.iter().for_each(|&(_, label)| counts[usize::from(label)] += 1);
         let batches = Batches::new(
             &data.prepared_labeled,
             data.prepared_unlabeled.as_ref().unwrap_or(&data.prepared_labeled),
@@ -206,10 +209,10 @@ impl<'a> Trainer<'a> {
             let start = network.weights(Weights::Current);
             network.load(&Encoder::begin(&config.pretrain, encoder, start)?)?;
         }
-        let classes = usize::from(config.classes);
         Ok(Self {
             thresholds: config.objective.thresholds(classes, batches.pool_len()),
-            balanced: config.objective.balanced(classes, classes_of_rows.into_iter()),
+            supervised: config.objective.supervised(&counts),
+            balanced: config.objective.balanced(&counts),
             batch: batches.empty(),
             batches,
             inputs,
@@ -259,7 +262,8 @@ impl<'a> Trainer<'a> {
         let (config, experiment) = (self.config, self.experiment);
         self.batches.fill(step, &mut self.batch);
         let (batch, thresholds) = (&self.batch, &mut self.thresholds);
-        let balanced = self.balanced.as_ref();
+        let (objectives, balanced) =
+            ((&config.objective, &self.supervised), self.balanced.as_ref());
         let signals = [&batch.labeled, &batch.weak, &batch.strong];
         let encoded = self.inputs.encoder().map(|encoder| {
             let [labeled, weak] = [signals[0], signals[1]].map(|each| encoder.encode(each));
@@ -295,11 +299,12 @@ impl<'a> Trainer<'a> {
                 return vec![None; logits.len()];
             }
             let Some(balanced) = balanced else {
-                return base_gradients(config, thresholds, step, batch, logits, &mut report);
+                return base_gradients(objectives, thresholds, step, batch, logits, &mut report);
             };
             let heads = logits.iter().map(|logits| balanced.heads(logits));
             let (base, second): (Vec<_>, Vec<_>) = heads.map(|[a, b]| (a, b)).unzip();
-            let mut gradients = base_gradients(config, thresholds, step, batch, &base, &mut report);
+            let mut gradients =
+                base_gradients(objectives, thresholds, step, batch, &base, &mut report);
             let (loss, gradient) = balanced.supervised(&second[0], &batch.labels);
             report.supervised_loss += loss;
             let mut others = vec![Some(gradient)];
@@ -419,19 +424,19 @@ impl<'a> Trainer<'a> {
 
 /// The gradients of a step's logits under the consistency objective, one for each stream.
 fn base_gradients(
-    config: &Config,
+    (objective, supervised): (&Objective, &Supervised),
     thresholds: &mut Thresholds,
     step: u64,
     batch: &StepBatch,
     logits: &[Matrix],
     report: &mut StepReport,
 ) -> Vec<Option<Matrix>> {
-    let (loss, gradient) = config.objective.supervised(&logits[0], &batch.labels);
+    let (loss, gradient) = supervised.loss(&logits[0], &batch.labels);
     report.supervised_loss = loss;
     let mut gradients = vec![Some(gradient)];
     if let [labeled, weak, strong] = logits {
         thresholds.tell(step, labeled);
-        let result = config.objective.unsupervised(thresholds, &batch.rows, weak, strong);
+        let result = objective.unsupervised(thresholds, &batch.rows, weak, strong);
         report.unsupervised_loss = result.loss;
         report.mask_rate = result.mask_rate;
         report.class_shares = result.class_shares;

@@ -35,6 +35,10 @@ pub(crate) struct Compare {
     #[arg(long, value_name = "FILE")]
     unlabeled: Option<PathBuf>,
 
+    /// Structures of the unlabelled patterns, for encoders to learn from
+    #[arg(long, value_name = "PATH", requires = "unlabeled")]
+    structures: Option<PathBuf>,
+
     /// Take the splits from a file instead of drawing them
     #[arg(long, value_name = "FILE")]
     splits: Option<PathBuf>,
@@ -151,7 +155,11 @@ impl Compare {
         flag("--labeled", labeled.into());
         flag("--run", directory.clone().into());
         flag("--experiments", self.experiments.clone().into());
-        for (name, file) in [("--unlabeled", &self.unlabeled), ("--splits", &self.splits)] {
+        for (name, file) in [
+            ("--unlabeled", &self.unlabeled),
+            ("--structures", &self.structures),
+            ("--splits", &self.splits),
+        ] {
             if let Some(file) = file {
                 flag(name, file.into());
             }

@@ -39,6 +39,10 @@ pub(crate) struct Reproduce {
     #[arg(long, value_name = "FILE")]
     unlabeled: Option<PathBuf>,
 
+    /// Where the structures of the unlabelled patterns are now
+    #[arg(long, value_name = "PATH", num_args = 1..)]
+    structures: Vec<PathBuf>,
+
     /// Keep the repetition in this new directory
     #[arg(long, value_name = "DIR")]
     keep: Option<PathBuf>,
@@ -68,7 +72,11 @@ Examples:
 impl Reproduce {
     pub(crate) fn run(self) -> Result<(), Failure> {
         let run = Run::open(&self.run)?;
-        let moved = Moved { labeled: self.labeled.clone(), unlabeled: self.unlabeled.clone() };
+        let moved = Moved {
+            labeled: self.labeled.clone(),
+            unlabeled: self.unlabeled.clone(),
+            structures: self.structures.clone(),
+        };
         let asked = self.experiments.as_ref().map(|experiments| experiments.0.as_slice());
         let rerun = Rerun::prepare(&run, asked, &moved)?;
         let config = &run.manifest().config;

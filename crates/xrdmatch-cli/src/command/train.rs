@@ -9,7 +9,7 @@ use convnet::{Device, DeviceError, Precision};
 use diffraction::Grid;
 use xrdmatch::claim;
 use xrdmatch::config::Config;
-use xrdmatch::dataset::{Dataset, DatasetError, Labels};
+use xrdmatch::dataset::{Dataset, DatasetError, Labels, Structures};
 use xrdmatch::demo::{DemoTables, write_tables};
 use xrdmatch::part::{Part, PartChoice};
 use xrdmatch::plan;
@@ -47,8 +47,13 @@ pub(crate) struct Train {
     #[arg(long, value_name = "FILE")]
     unlabeled: Option<PathBuf>,
 
+    /// Structures of the unlabelled patterns (.cif, POSCAR, .jsonl, directories), from which encoders learn
+    /// how the mobile ion sits; a row's structure is that of its name
+    #[arg(long, value_name = "PATH", num_args = 1.., requires = "unlabeled")]
+    structures: Vec<PathBuf>,
+
     /// Train on the built-in demonstration data (see docs/demo.md for what it is, and is not)
-    #[arg(long, conflicts_with_all = ["labeled", "unlabeled", "splits", "grid"])]
+    #[arg(long, conflicts_with_all = ["labeled", "unlabeled", "structures", "splits", "grid"])]
     demo: bool,
 
     /// Which experiments: `7`, `0..100`, `3,7,40..50` [default: 0; 0..10 for --demo]
@@ -143,6 +148,8 @@ Examples:
     xrdmatch train --demo
   One experiment with the recommended settings:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz
+  The same, the structures behind the unlabelled patterns being known:
+    xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --structures ulbs_structures.jsonl.gz
   The published experiment 85, shortened:
     xrdmatch train --labeled lbs.csv --unlabeled ulbs.csv.gz --preset paper \\
         --splits paper_splits.json --experiments 85 --epochs 10
@@ -186,7 +193,8 @@ impl Train {
         }
         let (_, preset) = self.configuration()?;
         let files = [&self.labeled, &self.unlabeled, &self.splits];
-        if let Some(absent) = files.into_iter().flatten().find(|path| !path.exists()) {
+        let mut files = files.into_iter().flatten().chain(&self.structures);
+        if let Some(absent) = files.find(|path| !path.exists()) {
             return Err(Failure::data(format!("there is no file {}", absent.display())));
         }
         Ok(self.directory(&preset))
@@ -390,10 +398,38 @@ impl Train {
         let labeled = files.0.ok_or_else(|| Failure::usage("no labelled file was given"))?;
         let labeled = read(labeled, Labels::Required { classes })?;
         let unlabeled = match files.1 {
-            Some(path) => Some(read(path, Labels::Optional { classes })?),
+            Some(path) => Some(self.describe(read(path, Labels::Optional { classes })?, config)?),
             None => None,
         };
         Ok(Data::new(labeled, unlabeled, config)?)
+    }
+
+    /// The unlabelled patterns with their structures, where these were given.
+    fn describe(&self, data: Dataset, config: &Config) -> Result<Dataset, Failure> {
+        if self.structures.is_empty() {
+            return Ok(data);
+        }
+        if !config.pretrain.is_on() {
+            self.say(
+                "notice: these settings make no encoder, so nothing is learnt from structures",
+            );
+            return Ok(data);
+        }
+        let structures = Structures::read(&self.structures, &data, config.pretrain.ion)?;
+        self.say(&format!(
+            "{}: {} of {} patterns have a structure",
+            data.source_name(),
+            structures.len(),
+            data.len()
+        ));
+        if let [first, others @ ..] = structures.faults() {
+            let others = match others.len() {
+                0 => String::new(),
+                others => format!(", and {others} more"),
+            };
+            self.say(&format!("warning: a structure cannot be read: {first}{others}"));
+        }
+        Ok(data.with_structures(structures))
     }
 
     /// The tables of the demonstration, simulated at first use.

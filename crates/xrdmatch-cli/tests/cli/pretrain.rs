@@ -116,3 +116,71 @@ fn every_algorithm_trains() {
         assert!(fixture.path(name).join("exp_000/result.json").exists(), "{name}");
     }
 }
+
+/// Lithium fluoride in cubes of different sizes, one for every second unlabelled row, and one row's
+/// structure that nobody can read.
+fn structures() -> String {
+    let line = |row: usize| {
+        let a = 3.0 + 0.01 * row as f64;
+        format!(
+            "{{\"id\":\"u{row}\",\"lattice\":[[{a},0,0],[0,{a},0],[0,0,{a}]],\
+             \"species\":[\"Li\",\"F\"],\"frac\":[[0,0,0],[0.5,0.5,0.5]]}}\n"
+        )
+    };
+    (0..200).step_by(2).map(line).chain(["{\"id\":\"u1\"}\n".to_owned()]).collect()
+}
+
+#[test]
+fn encoders_learn_from_structures_where_they_are_given() {
+    let fixture = fixture();
+    fixture.write("u.jsonl", &structures());
+    let with = ["--structures", "u.jsonl", "--no-baselines"];
+    let told = stderr(&fixture.ok(&fixture.train("r", &with)));
+    assert!(told.contains("ulbs.csv: 100 of 200 patterns have a structure"), "{told}");
+    assert!(told.contains("warning: a structure cannot be read: ") && told.contains("line 101"));
+    let record: serde_json::Value =
+        serde_json::from_str(&fixture.read("r/encoder.json")).expect("JSON");
+    assert_eq!((&record["patterns"], &record["described"]), (&200.into(), &100.into()));
+    fixture.ok(&fixture.train("none", &["--no-baselines"]));
+    assert_ne!(fixture.final_weights("r", 0), fixture.final_weights("none", 0));
+    fixture.ok(&["predict", "r", "--data", "lbs.csv", "-o", "p.csv"]);
+    assert_eq!(fixture.read("p.csv"), fixture.read("r/exp_000/predictions.csv"));
+
+    // It is the same run with the same structures only, and it is done again with them.
+    let text = fixture.fails(3, &fixture.train("r", &["--no-baselines"]));
+    assert!(text.contains("the set of structures is another"), "{text}");
+    std::fs::rename(fixture.path("u.jsonl"), fixture.path("moved.jsonl")).expect("renamed");
+    let text = fixture.fails(3, &["reproduce", "r"]);
+    assert!(text.contains("u.jsonl") && text.contains("--structures"), "{text}");
+    let again = ["reproduce", "r", "--structures", "moved.jsonl", "--threads", "1"];
+    assert!(stdout(&fixture.ok(&again)).contains("bit by bit"));
+    fixture.write("u.jsonl", &structures().replace("3.02", "3.03"));
+    let text = fixture.fails(3, &["reproduce", "r"]);
+    assert!(text.contains("u.jsonl") && text.contains("contents have changed"), "{text}");
+    // A directory of files stands for its structures.
+    std::fs::create_dir(fixture.path("cells")).expect("created");
+    std::fs::rename(fixture.path("moved.jsonl"), fixture.path("cells/u.jsonl")).expect("renamed");
+    let told = fixture.ok(&fixture.train("r", &["--structures", "cells", "--no-baselines"]));
+    assert!(!stderr(&told).contains("pretraining"), "{}", stderr(&told));
+}
+
+#[test]
+fn structures_that_belong_to_no_pattern_are_refused() {
+    let fixture = fixture();
+    fixture.write("u.jsonl", &structures().replace("\"u", "\"x"));
+    let train = |structures: &str| {
+        fixture.fails(3, &fixture.train("r", &["--structures", structures, "--no-baselines"]))
+    };
+    let text = train("u.jsonl");
+    assert!(text.contains("none of 100 structures has the name of a pattern"), "{text}");
+    assert!(text.contains("hint: ") || text.contains("the `id` of a line of JSON"), "{text}");
+    assert!(train("absent.jsonl").contains("absent.jsonl"));
+    assert!(!fixture.path("r").exists());
+    // Without an encoder there is nobody to learn from them, which is said.
+    fixture.write("u.jsonl", &structures());
+    let none = ["--structures", "u.jsonl", "--no-baselines", "--set", "pretrain.target=\"none\""];
+    let told = stderr(&fixture.ok(&fixture.train("r", &none)));
+    assert!(told.contains("nothing is learnt from structures"), "{told}");
+    let text = fixture.fails(2, &fixture.train("s", &["--set", "pretrain.ion=\"Xx\""]));
+    assert!(text.contains("`Xx` is not the symbol of an element"), "{text}");
+}

@@ -128,7 +128,8 @@ impl Physical {
         }
     }
 
-    /// Draws a view of `sticks` (which it changes) into `signal`.
+    /// Draws a view of `sticks` (which it changes) into `signal`, and gives by what factor its lattice
+    /// has grown.
     ///
     /// A view that lost all its peaks (to elimination, or off the grid) is drawn without steps 1 to
     /// 4, since an empty signal says nothing.
@@ -138,10 +139,10 @@ impl Physical {
         renderer: &Renderer,
         rng: &mut ChaCha8Rng,
         signal: &mut [f32],
-    ) {
+    ) -> f32 {
         let count = sticks.len();
         sticks.extend_from_within(..);
-        self.distort(&mut sticks[count..], renderer, rng);
+        let stretch = self.distort(&mut sticks[count..], renderer, rng);
         let last = position(renderer.grid().points());
         let seen = |stick: &Stick| stick.intensity > 0.0 && (0.0..=last).contains(&stick.position);
         let lost = !sticks[count..].iter().any(seen);
@@ -161,10 +162,11 @@ impl Physical {
         renderer.profile(sticks, 1.0 + self.broadening * rng.random::<f32>(), signal);
         self.disturb(rng, signal);
         renderer.finish(signal);
+        if lost { 1.0 } else { stretch }
     }
 
-    /// Steps 1 to 4.
-    fn distort(&self, sticks: &mut [Stick], renderer: &Renderer, rng: &mut ChaCha8Rng) {
+    /// Steps 1 to 4; gives the factor of the first.
+    fn distort(&self, sticks: &mut [Stick], renderer: &Renderer, rng: &mut ChaCha8Rng) -> f32 {
         let grid = renderer.grid();
         let (start, step) = (grid.start() as f32, grid.step() as f32);
         let stretch = 1.0 + self.strain * symmetric(rng);
@@ -185,6 +187,7 @@ impl Physical {
             stick.position = (two_theta - start) / step;
             stick.intensity = if kept && reflects { stick.intensity * texture } else { 0.0 };
         }
+        stretch
     }
 
     /// Steps 7 and 8.
@@ -245,12 +248,13 @@ mod tests {
             .expect("an input")
     }
 
-    fn view(physical: &Physical, item: u64) -> Vec<f32> {
+    /// A view, and by what factor it says that its lattice has grown.
+    fn view(physical: &Physical, item: u64) -> (Vec<f32>, f32) {
         let renderer = renderer();
         let mut signal = vec![f32::NAN; renderer.bins()];
         let mut rng = Seed(5).rng(Purpose::StrongView, 0, 0, item);
-        physical.draw(&mut sticks(), &renderer, &mut rng, &mut signal);
-        signal
+        let stretch = physical.draw(&mut sticks(), &renderer, &mut rng, &mut signal);
+        (signal, stretch)
     }
 
     fn distorted(physical: &Physical, item: u64) -> Vec<Stick> {
@@ -266,13 +270,13 @@ mod tests {
         let mut plain = vec![0.0; renderer.bins()];
         renderer.profile(&sticks(), 1.0, &mut plain);
         renderer.finish(&mut plain);
-        let drawn = view(&nothing(), 1);
+        let (drawn, _) = view(&nothing(), 1);
         let worst = plain.iter().zip(&drawn).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
         assert!(worst < 1e-3, "{worst}");
     }
 
     #[test]
-    fn strain_changes_all_spacings_by_one_factor_within_its_bound() {
+    fn strain_changes_all_spacings_by_the_factor_it_tells_within_its_bound() {
         let physical = Physical { strain: 0.05, ..nothing() };
         let sine = |stick: &Stick| (0.01 * f64::from(stick.position)).to_radians().sin();
         for item in 0..200 {
@@ -282,8 +286,13 @@ mod tests {
                 .map(|(after, before)| sine(before) / sine(after))
                 .collect();
             assert!((0.949..1.051).contains(&ratios[0]), "{ratios:?}");
-            assert!(ratios.iter().all(|ratio| (ratio - ratios[0]).abs() < 1e-4), "{ratios:?}");
+            let told = f64::from(view(&physical, item).1);
+            assert!(ratios.iter().all(|ratio| (ratio - told).abs() < 1e-4), "{ratios:?} {told}");
         }
+        // A view that lost everything is of the lattice as it is.
+        let gone = Physical { elimination: 1.0, ..physical };
+        let told: Vec<f32> = (0..400).map(|item| view(&gone, item).1).collect();
+        assert!(told.contains(&1.0) && told.iter().any(|stretch| *stretch != 1.0));
     }
 
     /// The largest movement in 200 views, degrees, that all peaks share once `per` has been taken off.
@@ -350,7 +359,7 @@ mod tests {
             weak: 1.0,
         };
         for item in 0..500 {
-            let drawn = view(&wild, item);
+            let (drawn, _) = view(&wild, item);
             assert!(drawn.iter().all(|value| value.is_finite() && *value >= 0.0));
             assert!(drawn.contains(&1.0), "the largest value is the unit");
         }

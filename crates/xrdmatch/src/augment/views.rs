@@ -88,14 +88,15 @@ impl Views {
         if strength.views == ViewFamily::Physical {
             scratch.gather(indices, values);
             let physical = strength.physical.weakened();
-            return physical.draw(&mut scratch.sticks, &self.renderer, rng, out);
+            physical.draw(&mut scratch.sticks, &self.renderer, rng, out);
+            return;
         }
         self.on_the_grid(scratch, out, |augmenter, row| {
             augmenter.weak(strength, indices, values, rng, row);
         });
     }
 
-    /// Writes a strong view.
+    /// Writes a strong view, and gives by what factor the lattice it shows is larger than the pattern's.
     pub fn strong(
         &self,
         indices: &[u16],
@@ -103,7 +104,7 @@ impl Views {
         scratch: &mut Scratch,
         rng: &mut ChaCha8Rng,
         out: &mut [f32],
-    ) {
+    ) -> f32 {
         let strength = &self.augmentation;
         if strength.views == ViewFamily::Physical {
             scratch.gather(indices, values);
@@ -112,6 +113,7 @@ impl Views {
         self.on_the_grid(scratch, out, |augmenter, row| {
             augmenter.strong(strength, indices, values, self.cut, rng, row);
         });
+        1.0
     }
 
     /// Draws a row of the grid, and renders it unless it is the signal.

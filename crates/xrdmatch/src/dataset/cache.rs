@@ -145,6 +145,7 @@ fn open(cache: &Path, source: &Path, fingerprint: &str) -> Option<Dataset> {
         marker: header.marker,
         samples: header.samples,
         patterns: Storage::Mapped { map, offsets, indices, values },
+        structures: None,
     })
 }
 

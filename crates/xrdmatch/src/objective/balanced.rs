@@ -17,32 +17,25 @@
 
 use convnet::Matrix;
 
-use super::Objective;
 use super::logits::{cross_entropy, most_probable, softmax};
+use super::{Objective, Supervised};
 
 /// The weights M and the settings of the balanced head.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Balanced {
     weights: Vec<f64>,
-    /// The objective of labelled rows.
-    labeled: Objective,
+    cutoff: f64,
+    supervised: Supervised,
 }
 
 impl Balanced {
-    /// For labelled rows of these classes; a class without any has the weight of the rarest.
-    pub(super) fn new(
-        objective: &Objective,
-        classes: usize,
-        labels: impl Iterator<Item = u8>,
-    ) -> Self {
-        let mut counts = vec![0u32; classes];
-        labels.for_each(|label| counts[usize::from(label)] += 1);
+    /// For labelled rows with `counts` of each class; a class without any has the weight of the rarest.
+    pub(super) fn new(objective: &Objective, counts: &[u32]) -> Self {
         let fewest = counts.iter().copied().filter(|&count| count > 0).min().unwrap_or(1);
         let weights: Vec<f64> =
             counts.iter().map(|&n| f64::from(fewest) / f64::from(n.max(fewest))).collect();
-        let both = |(class, weight): (usize, &f64)| objective.class_weight(class) * weight;
-        let class_weights = weights.iter().enumerate().map(both).collect();
-        Self { weights, labeled: Objective { class_weights, ..objective.clone() } }
+        let supervised = Supervised::weighted(objective, weights.iter().copied());
+        Self { weights, cutoff: objective.cutoff, supervised }
     }
 
     /// The logits of the base head and of the balanced one.
@@ -66,7 +59,7 @@ impl Balanced {
 
     /// 1., and its gradient with respect to the balanced head's logits, (B, classes).
     pub fn supervised(&self, logits: &Matrix, labels: &[u8]) -> (f64, Matrix) {
-        self.labeled.supervised(logits, labels)
+        self.supervised.loss(logits, labels)
     }
 
     /// 2. without λ_u, and λ_u times its gradient with respect to the strong logits, (U, classes).
@@ -81,7 +74,7 @@ impl Balanced {
         let (share, mut loss) = (1.0 / strong.rows() as f64, 0.0);
         for row in 0..weak.rows() {
             let (class, confidence) = most_probable(weak.row(row), 1.0);
-            if confidence < self.labeled.cutoff {
+            if confidence < self.cutoff {
                 continue;
             }
             softmax(weak.row(row), 1.0, &mut target);

@@ -226,6 +226,8 @@ fn gradients_agree_with_finite_differences() {
             unlabeled_weight: 1.7,
             class_weights: (0..classes).map(|_| rng.random_range(0.2..2.0)).collect(),
             robustness: [0.0, 0.3, 0.7, 1.0][case as usize % 4],
+            reweighting: [0.0, 0.5, 1.0][case as usize % 3],
+            positive_share: 0.2,
             ..Objective::default()
         };
         let weak = random_logits(rows, classes, 8.0, &mut rng);
@@ -234,13 +236,14 @@ fn gradients_agree_with_finite_differences() {
             (0..rows).map(|_| (rng.next_u32() as usize % classes) as u8).collect();
         let pool: Vec<usize> = (0..rows).collect();
         let thresholds = objective.thresholds(classes, rows);
-        let supervised = |logits: &Matrix| objective.supervised(logits, &labels).0;
+        let labeled = objective.supervised(&[7, 2, 4, 1][..classes]);
+        let supervised = |logits: &Matrix| labeled.loss(logits, &labels).0;
         let unsupervised = |logits: &Matrix| {
             1.7f32 as f64
                 * objective.unsupervised(&mut thresholds.clone(), &pool, &weak, logits).loss
         };
         let analytic = [
-            objective.supervised(&logits, &labels).1,
+            labeled.loss(&logits, &labels).1,
             objective.unsupervised(&mut thresholds.clone(), &pool, &weak, &logits).gradient,
         ];
         let losses: [&dyn Fn(&Matrix) -> f64; 2] = [&supervised, &unsupervised];
@@ -268,7 +271,7 @@ fn extreme_logits_give_finite_losses_and_gradients() {
     let extreme = Matrix::from_vec(2, 2, vec![3e38, -3e38, -3e38, 3e38]);
     for robustness in [0.0, 0.5, 1.0] {
         let objective = Objective { robustness, ..objective.clone() };
-        let (loss, gradient) = objective.supervised(&extreme, &[0, 0]);
+        let (loss, gradient) = objective.supervised(&[1, 1]).loss(&extreme, &[0, 0]);
         assert!(loss.is_finite() && gradient.as_slice().iter().all(|v| v.is_finite()));
     }
     let result =

@@ -1,12 +1,16 @@
-//! What a pattern should tell: a distribution over some outputs for each.
+//! What a pattern should tell: a distribution over some outputs for each, and numbers of the structure
+//! where there is one.
 
 use std::collections::BTreeMap;
 
+use convnet::Matrix;
 use serde::{Deserialize, Serialize};
 
+use super::numbers::Numbers;
 use crate::audit::Composition;
-use crate::dataset::{Dataset, Prepared};
+use crate::dataset::{Dataset, Prepared, Structures};
 use crate::encoder::Target;
+use crate::objective::cross_entropy;
 
 /// An element in fewer rows than this counts as one of "the others".
 const RARE: usize = 20;
@@ -29,14 +33,16 @@ pub enum TargetKind {
     },
 }
 
-/// Distributions over outputs for the patterns that have one.
+/// Distributions over outputs for the patterns that have one, and the numbers of their structures.
 #[derive(Debug, Clone)]
 pub struct Targets {
     kind: TargetKind,
     rows: Vec<usize>,
-    outputs: usize,
-    /// (patterns, outputs); every row sums to 1.
+    /// Outputs that the distributions are over.
+    shares: usize,
+    /// (patterns, shares); every row sums to 1.
     values: Vec<f64>,
+    numbers: Option<Numbers>,
 }
 
 /// There is nothing to learn from.
@@ -72,22 +78,27 @@ impl Targets {
             let read = |row| Some((row, Composition::parse(formula(row)?)?));
             (0..data.len()).filter_map(read).collect()
         };
-        match target {
-            Target::None => Ok(None),
-            Target::Profile => Ok(Some(Self::profile(prepared))),
+        let targets = match target {
+            Target::None => return Ok(None),
+            Target::Profile => Self::profile(prepared),
             Target::Composition => match compositions() {
                 none if none.is_empty() => {
-                    Err(TargetsError::NoFormulas { source_name: data.source_name().to_owned() })
+                    let source_name = data.source_name().to_owned();
+                    return Err(TargetsError::NoFormulas { source_name });
                 }
-                found => Ok(Some(Self::composition(&found))),
+                found => Self::composition(&found),
             },
             Target::Auto => match compositions() {
                 found if 2 * found.len() < data.len() || all_equal(&found) => {
-                    Ok(Some(Self::profile(prepared)))
+                    Self::profile(prepared)
                 }
-                found => Ok(Some(Self::composition(&found))),
+                found => Self::composition(&found),
             },
-        }
+        };
+        Ok(Some(match data.structures() {
+            Some(structures) => targets.and_numbers(structures),
+            None => targets,
+        }))
     }
 
     fn composition(compositions: &[(usize, Composition)]) -> Self {
@@ -109,7 +120,13 @@ impl Targets {
         }
         let elements = counts.into_keys().map(str::to_owned).collect();
         let rows = compositions.iter().map(|(row, _)| *row).collect();
-        Self { kind: TargetKind::Composition { elements }, rows, outputs, values }
+        Self {
+            kind: TargetKind::Composition { elements },
+            rows,
+            shares: outputs,
+            values,
+            numbers: None,
+        }
     }
 
     fn profile(prepared: &Prepared) -> Self {
@@ -124,10 +141,15 @@ impl Targets {
             target.iter_mut().for_each(|value| *value /= sum);
         }
         let rows = (0..prepared.len()).collect();
-        Self { kind: TargetKind::Profile { bins }, rows, outputs: bins, values }
+        Self { kind: TargetKind::Profile { bins }, rows, shares: bins, values, numbers: None }
     }
 
-    /// What the outputs are.
+    fn and_numbers(self, structures: &Structures) -> Self {
+        let environments: Vec<_> = self.rows.iter().map(|&row| structures.of(row)).collect();
+        Self { numbers: Some(Numbers::new(&environments)), ..self }
+    }
+
+    /// What the outputs that distributions are over are.
     pub fn kind(&self) -> &TargetKind {
         &self.kind
     }
@@ -137,14 +159,40 @@ impl Targets {
         &self.rows
     }
 
-    /// How many outputs.
+    /// How many outputs: those that distributions are over, then one for each number.
     pub fn outputs(&self) -> usize {
-        self.outputs
+        self.shares + if self.numbers.is_some() { Numbers::COUNT } else { 0 }
+    }
+
+    /// Patterns with a structure.
+    pub fn described(&self) -> usize {
+        self.numbers.as_ref().map_or(0, Numbers::described)
     }
 
     /// The distribution of the `position`-th of [`rows`](Self::rows).
     pub(super) fn of(&self, position: usize) -> &[f64] {
-        &self.values[position * self.outputs..(position + 1) * self.outputs]
+        &self.values[position * self.shares..(position + 1) * self.shares]
+    }
+
+    /// The loss of the patterns at some positions whose lattices have grown by these factors, and its
+    /// gradient with respect to their logits, (B, outputs).
+    pub(super) fn loss(
+        &self,
+        logits: &Matrix,
+        positions: &[usize],
+        stretches: &[f32],
+    ) -> (f64, Matrix) {
+        let mut gradient = Matrix::zeros(logits.rows(), logits.cols());
+        let (share, mut loss) = (1.0 / positions.len() as f64, 0.0);
+        for (row, &position) in positions.iter().enumerate() {
+            let (logits, _) = logits.row(row).split_at(self.shares);
+            let (gradient, _) = gradient.row_mut(row).split_at_mut(self.shares);
+            loss += share * cross_entropy(logits, self.of(position), gradient, share);
+        }
+        if let Some(numbers) = &self.numbers {
+            loss += numbers.loss(logits, (positions, stretches), self.shares, &mut gradient);
+        }
+        (loss, gradient)
     }
 
     /// Mean entropy of the distributions: the smallest loss there can be.

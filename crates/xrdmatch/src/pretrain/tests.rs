@@ -1,11 +1,11 @@
 use std::path::Path;
 
-use diffraction::Grid;
 use diffraction::table::Row;
+use diffraction::{Element, Grid};
 
 use super::*;
 use crate::augment::Preparation;
-use crate::dataset::Labels;
+use crate::dataset::{Labels, Structures};
 use crate::encoder::{Pretraining, Target};
 
 /// Two kinds of compounds whose peaks lie apart, with a formula where `formulas`.
@@ -101,6 +101,50 @@ fn without_formulas_the_profile_is_learnt() {
         Err(TargetsError::NoFormulas { .. })
     ));
     assert!(Targets::new(Target::None, &data, &prepared).unwrap().is_none());
+}
+
+/// The same with a structure for every third row, whose volumes go with a peak's height.
+fn with_structures(data: Dataset) -> Dataset {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lines.jsonl");
+    let line = |row: usize| {
+        let a = 3.0 + row as f64 / 50.0;
+        format!(
+            "{{\"id\":\"r{row}\",\"lattice\":[[{a},0,0],[0,{a},0],[0,0,{a}]],\
+             \"species\":[\"Li\",\"F\"],\"frac\":[[0,0,0],[0.5,0.5,0.5]]}}\n"
+        )
+    };
+    let lines: String = (0..data.len()).step_by(3).map(line).collect();
+    std::fs::write(&path, lines).unwrap();
+    let structures = Structures::read(&[path], &data, Element::LITHIUM).unwrap();
+    data.with_structures(structures)
+}
+
+#[test]
+fn numbers_of_structures_are_learnt_beside_the_composition() {
+    let data = with_structures(data(64, true));
+    let prepared = Prepared::new(&data, Preparation::default());
+    let targets = Targets::new(Target::Auto, &data, &prepared).unwrap().unwrap();
+    // Cl, Li, O, others, then six numbers, of which the coordination is 8 for all.
+    assert_eq!((targets.outputs(), targets.described()), (10, 22));
+    assert_eq!(targets.of(1), [0.5, 0.5, 0.0, 0.0]);
+    let logits = Matrix::zeros(2, 10);
+    let (loss, gradient) = targets.loss(&logits, &[1, 2], &[1.0; 2]);
+    assert!(gradient.as_slice().chunks(10).all(|row| row[4..].iter().all(|slope| *slope == 0.0)));
+    assert!((loss - 4f64.ln()).abs() < 1e-9, "neither has a structure");
+    let (_, gradient) = targets.loss(&logits, &[0, 63], &[1.0; 2]);
+    let pushed = |row: usize| gradient.row(row)[4..].to_vec();
+    let signs = |row: usize| pushed(row).iter().map(|slope| slope.signum()).collect::<Vec<_>>();
+    assert_eq!((pushed(0)[5], pushed(1)[5]), (0.0, 0.0));
+    assert_eq!(signs(0)[..5], [1.0; 5], "the smallest asks for less");
+    assert_eq!(signs(1)[..5], [-1.0; 5]);
+
+    let (_, told) = trained(&config(), &data);
+    let ends: Vec<f64> = [0, 5].map(|epoch| told[epoch].loss).to_vec();
+    assert!(ends[1] < 0.7 * ends[0], "{told:?}");
+    let expected = trained(&config(), &data).0.to_tensors();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert_eq!(pool.install(|| trained(&config(), &data).0.to_tensors()), expected);
 }
 
 #[test]

@@ -19,6 +19,9 @@ pub struct EncoderRecord {
     pub target: TargetKind,
     /// Patterns it learnt from.
     pub patterns: usize,
+    /// Of these, patterns whose structures it learnt from too.
+    #[serde(default)]
+    pub described: usize,
     /// Seconds of pretraining.
     pub seconds: f64,
     /// Per encoder, the mean loss over its last epoch, less the entropy of the targets.
@@ -127,6 +130,7 @@ impl Run {
             &EncoderRecord {
                 target: targets.kind().clone(),
                 patterns: targets.rows().len(),
+                described: targets.described(),
                 seconds: began.elapsed().as_secs_f64(),
                 losses,
                 checksum: blake3::hash(&bytes).to_hex().to_string(),

@@ -49,6 +49,20 @@ pub struct Source {
     pub rows: usize,
     /// Its grid.
     pub grid: diffraction::Grid,
+    /// The structures behind its rows, where they were given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub structures: Option<StructureSource>,
+}
+
+/// Files of structures.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StructureSource {
+    /// Files and directories, as absolute paths.
+    pub paths: Vec<PathBuf>,
+    /// BLAKE3 over the files.
+    pub fingerprint: String,
+    /// Rows of the table with a structure.
+    pub rows: usize,
 }
 
 impl Source {
@@ -59,6 +73,11 @@ impl Source {
             fingerprint: data.fingerprint().to_owned(),
             rows: data.len(),
             grid: data.grid(),
+            structures: data.structures().map(|structures| StructureSource {
+                paths: structures.paths().to_owned(),
+                fingerprint: structures.fingerprint().to_owned(),
+                rows: structures.len(),
+            }),
         }
     }
 }
@@ -120,6 +139,11 @@ impl Manifest {
         differ("the labelled file", content(&self.labeled) == content(&asked.labeled));
         let unlabeled = |manifest: &Self| manifest.unlabeled.as_ref().map(content);
         differ("the unlabelled file", unlabeled(self) == unlabeled(asked));
+        let structures = |manifest: &Self| {
+            let structures = manifest.unlabeled.as_ref()?.structures.as_ref()?;
+            Some(structures.fingerprint.clone())
+        };
+        differ("the set of structures", structures(self) == structures(asked));
         differ("the split file", self.splits == asked.splits);
         if differences.is_empty() {
             return Ok(());

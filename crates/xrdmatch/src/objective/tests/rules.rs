@@ -202,7 +202,7 @@ fn smoothing_shares_a_part_of_the_label_among_all_classes() {
             (0..3).map(|c| -target(c) * p[c].ln()).sum::<f64>() / 4.0
         })
         .sum();
-    near(o.supervised(&logits, &labels).0, expected);
+    near(o.supervised(&[1; 3]).loss(&logits, &labels).0, expected);
 }
 
 #[test]
@@ -214,7 +214,10 @@ fn robustness_leads_from_the_cross_entropy_to_half_the_absolute_error() {
         p.iter().zip(labels).map(|(p, label)| term(p[usize::from(label)])).sum::<f64>() / 5.0
     };
     let loss = |robustness| {
-        Objective { robustness, ..Objective::default() }.supervised(&logits, &labels).0
+        Objective { robustness, ..Objective::default() }
+            .supervised(&[1; 3])
+            .loss(&logits, &labels)
+            .0
     };
     near(loss(0.4), mean(&|p| (1.0 - p.powf(0.4)) / 0.4));
     near(loss(1.0), mean(&|p| 0.5 * ((1.0 - p) + (1.0 - p))));
@@ -234,12 +237,45 @@ fn a_robustness_that_is_none_or_beside_smoothing_is_refused() {
 }
 
 #[test]
+fn labelled_rows_are_reweighted_towards_the_stated_shares() {
+    let labels = [0u8, 0, 1, 0, 2, 0];
+    let counts = [4, 1, 1];
+    let logits = random_logits(6, 3, 8.0, &mut rng(10));
+    let expected = |weights: [f64; 3]| {
+        let terms = probabilities(&logits).into_iter().zip(labels);
+        let terms = terms.map(|(p, y)| -weights[usize::from(y)] * p[usize::from(y)].ln());
+        terms.sum::<f64>() / 6.0
+    };
+    let found = |reweighting, class_weights: &[f64]| {
+        let class_weights = class_weights.to_vec();
+        let o =
+            Objective { reweighting, positive_share: 0.2, class_weights, ..Objective::default() };
+        o.supervised(&counts).loss(&logits, &labels).0
+    };
+    near(found(0.0, &[]), expected([1.0; 3]));
+    // Shares of 4/6, 1/6, 1/6 become 0.2, 0.4, 0.4.
+    near(found(1.0, &[]), expected([0.3, 2.4, 2.4]));
+    near(found(0.5, &[]), expected([0.3f64.sqrt(), 2.4f64.sqrt(), 2.4f64.sqrt()]));
+    near(found(1.0, &[2.0, 1.0, 0.5]), expected([0.6, 2.4, 1.2]));
+    // Without a stated share every class counts as much.
+    let equal = Objective { reweighting: 1.0, ..Objective::default() };
+    near(equal.supervised(&counts).loss(&logits, &labels).0, expected([0.5, 2.0, 2.0]));
+    // A class without a row asks for nothing, and breaks nothing.
+    assert!(equal.supervised(&[4, 2, 0]).loss(&logits, &[0; 6]).0.is_finite());
+    for reweighting in [-0.1, 1.1, f64::NAN] {
+        let o = Objective { reweighting, ..Objective::default() };
+        let found = o.validate(2);
+        assert!(matches!(found, Err(ObjectiveError::Range { setting: "reweighting", .. })));
+    }
+}
+
+#[test]
 fn the_balanced_head_weighs_classes_by_how_rare_their_labels_are() {
     let o = Objective { algorithm: Algorithm::Abc, cutoff: 0.6, ..Objective::default() };
-    assert!(Objective::default().balanced(3, [0u8].into_iter()).is_none());
+    assert!(Objective::default().balanced(&[1, 1, 1]).is_none());
     // Six rows of class 0, three of class 1, none of class 2.
     let labels = [0u8, 0, 1, 0, 1, 0, 0, 1, 0];
-    let balanced = o.balanced(3, labels.into_iter()).expect("two heads");
+    let balanced = o.balanced(&[6, 3, 0]).expect("two heads");
     let weights = [0.5, 1.0, 1.0];
     let mut rng = rng(9);
     let all: Vec<Matrix> = (0..3).map(|_| random_logits(9, 6, 8.0, &mut rng)).collect();
@@ -257,12 +293,18 @@ fn the_balanced_head_weighs_classes_by_how_rare_their_labels_are() {
     near(balanced.supervised(&labeled, &labels).0, terms.sum::<f64>() / 9.0);
     // What is set for labelled rows holds for this head too.
     let class_weights = vec![3.0, 1.0, 1.0];
-    let robust = Objective { robustness: 0.5, class_weights: class_weights.clone(), ..o.clone() };
+    // The shares that the rows are reweighted to do not: its own weights stand in their place.
+    let robust = Objective {
+        robustness: 0.5,
+        class_weights: class_weights.clone(),
+        reweighting: 1.0,
+        ..o.clone()
+    };
     let terms = p.iter().zip(labels).map(|(p, y)| {
         let class = usize::from(y);
         class_weights[class] * weights[class] * (1.0 - p[class].sqrt()) / 0.5
     });
-    let found = robust.balanced(3, labels.into_iter()).expect("two heads");
+    let found = robust.balanced(&[6, 3, 0]).expect("two heads");
     near(found.supervised(&labeled, &labels).0, terms.sum::<f64>() / 9.0);
 
     let (q, p) = (probabilities(&weak), probabilities(&strong));
