@@ -9,6 +9,7 @@ const PLACES: [usize; 3] = [40, 100, 170];
 const THREE: &str = "
 classes = 3
 [input]
+axis = \"two-theta\"
 blur = 0.06
 bin = 0.04
 [augmentation.physical]

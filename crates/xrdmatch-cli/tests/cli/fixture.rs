@@ -187,6 +187,7 @@ cut = 0.1
 
 [input]
 transform = "none"
+axis = "two-theta"
 blur = 0.0
 bin = 0.0
 scale = "peak"
@@ -246,6 +247,7 @@ checkpoint_every = 2
 pub(crate) const ENCODED: &str = r#"
 [input]
 transform = "sqrt"
+axis = "two-theta"
 blur = 0.06
 bin = 0.04
 scale = "rms"
