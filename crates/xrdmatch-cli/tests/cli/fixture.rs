@@ -217,6 +217,7 @@ classifier = [
 algorithm = "flexmatch"
 labels = "hard"
 alignment = "none"
+reweighting = 0.0
 
 [augmentation]
 views = "published"
@@ -277,6 +278,7 @@ temperature = 1.0
 unlabeled_weight = 1.0
 alignment = "prior"
 positive_share = 0.25
+reweighting = 0.0
 
 [batch]
 labeled = 20
