@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Settings on the same splits, with the same encoders, beside `default`:
 # algorithms.sh LBS.csv ULBS.csv.gz SPLITS.json EXPERIMENTS DEFAULT_RUN INTO_DIR [xrdmatch [FURTHER_ARGUMENTS]]
-# DEFAULT_RUN is a run of the preset on these splits, with FURTHER_ARGUMENTS such as --structures FILE. Every other run takes its encoders, which do not depend on what
-# is varied, and is compared with it.
+# DEFAULT_RUN is a run of the preset on these splits, with FURTHER_ARGUMENTS such as --structures FILE. Every
+# other run takes its encoders, which do not depend on what is varied, and is compared with it.
 set -euo pipefail
 lbs=$1; ulbs=$2; splits=$3; experiments=$4; default=$5; into=$6; x=${7:-xrdmatch}; shift $(($# < 7 ? $# : 7)); further=("$@")
 mkdir -p "$into"

@@ -10,7 +10,7 @@ fn json(text: &str) -> serde_json::Value {
 fn the_planted_peaks_are_named() {
     let fixture = Fixture::new();
     fixture.ok(&fixture.train("r", &["--experiments", "0..3", "--epochs", "30"]));
-    named_peaks_are_the_planted_ones(&fixture, "integrated-gradients");
+    named_peaks_are_the_planted_ones(&fixture, "integrated-gradients", 0.0);
 }
 
 #[test]
@@ -18,12 +18,23 @@ fn the_planted_peaks_are_named_through_encoders() {
     let fixture = Fixture::new();
     fixture.write("small.toml", ENCODED);
     fixture.ok(&fixture.train("r", &["--experiments", "0..3", "--set", "pretrain.epochs=30"]));
-    named_peaks_are_the_planted_ones(&fixture, "shapley-values");
+    named_peaks_are_the_planted_ones(&fixture, "shapley-values", 0.0);
     let text = stdout(&fixture.ok(&["explain", "r", "--sample", "l3", "--peaks", "2"]));
     assert!(text.contains("Shapley values, drawn to a standard error of at most"), "{text}");
 }
 
-fn named_peaks_are_the_planted_ones(fixture: &Fixture, method: &str) {
+#[test]
+fn the_planted_peaks_are_named_where_bins_lie_on_the_logarithm_of_q() {
+    let fixture = Fixture::new();
+    fixture.write("small.toml", ENCODED);
+    let more = ["--experiments", "0..3", "--set", "pretrain.epochs=30", "--grid", "10:0.02"];
+    let axis = ["--set", "input.axis=\"log-q\""];
+    fixture.ok(&fixture.train("r", &[&more[..], &axis].concat()));
+    named_peaks_are_the_planted_ones(&fixture, "shapley-values", 10.0);
+}
+
+/// Patterns that begin at `start` degrees.
+fn named_peaks_are_the_planted_ones(fixture: &Fixture, method: &str, start: f64) {
     let (mut right, mut named, mut asked) = (0, 0, 0);
     let (mut loss, mut random) = (0.0, 0.0);
     for number in 0..24 {
@@ -41,7 +52,7 @@ fn named_peaks_are_the_planted_ones(fixture: &Fixture, method: &str) {
         // Where the fixture plants what tells the classes apart.
         let planted = if positive { 60..72 } else { 150..162 };
         let two_theta = found["reasons"][0]["two_theta"].as_f64().expect("an angle");
-        let point = (two_theta / 0.02).round() as usize;
+        let point = ((two_theta - start) / 0.02).round() as usize;
         named += u32::from(planted.contains(&point));
         loss += found["check"]["named"].as_f64().expect("a number");
         random += found["check"]["random"].as_f64().expect("a number");
